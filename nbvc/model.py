@@ -1,0 +1,222 @@
+"""The values that the layers hand to each other: identifiers, records, versions.
+
+All of them are immutable, and none of them does any input or output.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NewType, Self
+
+from nbvc.errors import InvalidKey
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+VersionId = NewType("VersionId", str)
+"""Opaque token that the store gave to a version; compared for equality, never parsed."""
+
+WriteId = NewType("WriteId", str)
+"""Random token of one save; tells a repeat of the same save from a new one."""
+
+SHORT_DIGEST_LENGTH = 7
+MIN_DIGEST_PREFIX = 4
+MAX_KEY_BYTES = 1024
+"""S3's limit for a key, in UTF-8 (Amazon S3 User Guide, "Naming Amazon S3 objects")."""
+
+MAX_NUMBER = 9_999_999_999
+CONTROL_FOLDERS = frozenset({".nbvc", ".git", ".hg", ".svn", ".ipynb_checkpoints"})
+NOTEBOOK_SUFFIX = ".ipynb"
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
+
+
+class Digest(str):
+    """SHA-256 of the exact stored bytes, as 64 lower-case hexadecimal digits."""
+
+    __slots__ = ()
+
+    def __new__(cls, value: str) -> Self:
+        """Check and keep *value*.
+
+        Raises:
+            ValueError: It is not 64 lower-case hexadecimal digits.
+        """
+        if not _DIGEST.fullmatch(value):
+            raise ValueError(f"not a SHA-256 digest: {value!r}")
+        return super().__new__(cls, value)
+
+    @classmethod
+    def of(cls, data: bytes | memoryview) -> Self:
+        """Return the digest of *data*."""
+        return cls(hashlib.sha256(data).hexdigest())
+
+    @property
+    def short(self) -> str:
+        """The first seven digits, for tables."""
+        return self[:SHORT_DIGEST_LENGTH]
+
+
+class NotebookKey(str):
+    """``<namespace>/<path>.ipynb``: the name of a notebook within an area of a store.
+
+    Kept exactly as given: no case folding, no Unicode normalisation, as S3 does.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, value: str) -> Self:
+        """Check and keep *value*.
+
+        Raises:
+            InvalidKey: It is empty, absolute, has an empty, ``.`` or ``..`` segment, a control
+                character or backslash, a control folder such as ``.git``, or no ``.ipynb`` suffix.
+        """
+        check_key_path(value)
+        if not value.endswith(NOTEBOOK_SUFFIX):
+            raise InvalidKey(
+                f"{value!r} is not a notebook: its name does not end in .ipynb.",
+                hint="nbvc keeps versions of .ipynb files only.",
+            )
+        return super().__new__(cls, value)
+
+
+def check_key_path(value: str) -> None:
+    """Check that *value* is a plain relative path that every store and file system can hold.
+
+    Raises:
+        InvalidKey: It is not.
+    """
+    shown = ascii(value)
+    if not value:
+        raise InvalidKey("The name of a notebook cannot be empty.")
+    if _UNSAFE.search(value):
+        raise InvalidKey(f"{shown} holds a backslash or a character that cannot be stored.")
+    if len(value.encode()) > MAX_KEY_BYTES:
+        raise InvalidKey(f"{shown[:60]}... is longer than {MAX_KEY_BYTES} bytes, the limit of S3.")
+    for segment in value.split("/"):
+        if segment in {"", ".", ".."}:
+            raise InvalidKey(
+                f"{shown} is not a plain relative path (no leading or doubled slash, no '..')."
+            )
+        if segment.casefold() in CONTROL_FOLDERS:
+            raise InvalidKey(f"{shown} lies in {segment}, which nbvc never touches.")
+
+
+class Area(StrEnum):
+    """The two parts of a store; ``StoreSettings`` gives each its prefix."""
+
+    WORKSPACE = "workspace"
+    PUBLISHED = "published"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What a version changed against its parent, in cells.
+
+    Attributes:
+        cells_added: Number of cells that the parent does not have.
+        cells_removed: Number of cells of the parent that are gone.
+        cells_changed: Number of cells in both whose source, outputs or metadata differ.
+        outputs_only: True where cells changed and no source, no order and no number of cells did.
+    """
+
+    cells_added: int
+    cells_removed: int
+    cells_changed: int
+    outputs_only: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a version was taken from: a published one, a renamed one, a copy.
+
+    Attributes:
+        area: The area of the source.
+        key: The notebook key of the source.
+        number: Its number there, or ``None`` where it has no record.
+        version_id: Its version ID there.
+    """
+
+    area: Area
+    key: NotebookKey
+    number: int | None
+    version_id: VersionId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One immutable entry of a manifest.
+
+    Attributes:
+        number: Position in the manifest, from 1, never reused.
+        digest: SHA-256 of the notebook's exact bytes.
+        version_id: The store's token for those bytes.
+        size_bytes: Length of the notebook.
+        saved_at: When it was saved, by the clock of who saved it; UTC. Order comes from the number.
+        author: Who saved it; ``None`` for an adopted version of another tool.
+        message: What the author wrote, or an empty string.
+        parent: Number of the version that the working copy was based on.
+        write_id: Random token of the save.
+        changes: What changed against the parent, where it is known.
+        source: Where the bytes were taken from, for published and renamed versions.
+        prev: SHA-256 of the previous record, or ``None`` for the first.
+        extra: Fields that this release does not know; kept as they are.
+    """
+
+    number: int
+    digest: Digest
+    version_id: VersionId
+    size_bytes: int
+    saved_at: datetime
+    author: str | None
+    message: str
+    parent: int | None
+    write_id: WriteId
+    changes: Changes | None = None
+    source: Source | None = None
+    prev: Digest | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One version of a notebook as a reader sees it: its record joined with the store's listing.
+
+    ``None`` stands where nothing is known, as for a version that another tool wrote.
+
+    Attributes:
+        key: Notebook key under which the store holds the bytes.
+        number: ``None`` for a version that no record names (*unindexed*).
+        tags: Names that people gave to this version, sorted.
+        published: Whether the published area shows this version now.
+    """
+
+    key: NotebookKey
+    number: int | None
+    digest: Digest | None
+    version_id: VersionId
+    size_bytes: int
+    saved_at: datetime
+    author: str | None = None
+    message: str | None = None
+    parent: int | None = None
+    changes: Changes | None = None
+    source: Source | None = None
+    tags: tuple[str, ...] = ()
+    published: bool = False
+
+    @property
+    def indexed(self) -> bool:
+        """Whether a record names this version."""
+        return self.number is not None
+
+    @property
+    def name(self) -> str:
+        """How people call it: ``v3``, or the version ID where it has no number."""
+        return f"v{self.number}" if self.number is not None else self.version_id

@@ -1,0 +1,1 @@
+"""Where versions live: the protocol of a store and its implementations."""

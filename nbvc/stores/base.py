@@ -1,0 +1,233 @@
+"""The protocol of a store: versioned object storage, bytes in, values out.
+
+A store knows nothing of notebooks, manifests or people. Every obligation below is checked by one
+contract suite (``tests/stores/contract.py``) over every implementation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from nbvc.model import VersionId
+
+Key = str
+"""Path of an object below the root of the store: no leading slash, at most 1,024 bytes in UTF-8
+together with the root. Listed in the order of its UTF-8 bytes."""
+
+Metadata = Mapping[str, str]
+"""Names in lower-case ASCII letters, digits and ``-``; values in printable ASCII (0x20 to 0x7e,
+no blank at either end); at most 2,048 bytes in all, as S3 counts them: names and values."""
+
+WRITE_ID = "nbvc-write-id"
+"""Metadata name of the random token that tells a repeat of the same write from a new one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Write only if the key has no current object (never written, or deleted)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overwrite:
+    """Write whatever is there; what was current becomes an older version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Write only if the current object has this ETag.
+
+    Attributes:
+        etag: As returned by the write or read of that object; opaque.
+    """
+
+    etag: str
+
+
+PutMode = Create | Overwrite | Replace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """Receipt of a write."""
+
+    version_id: VersionId
+    etag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """What a store knows about one version without its bytes."""
+
+    key: Key
+    version_id: VersionId | None
+    """``None`` or ``"null"`` where the object was written without versioning."""
+    etag: str
+    size_bytes: int
+    modified_at: datetime
+    """By the store's clock, UTC, perhaps whole seconds only; never a base for order."""
+    metadata: Metadata = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blob(Head):
+    """One version with its bytes."""
+
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyEntry:
+    """One line of a key listing: a key and its current version's size."""
+
+    key: Key
+    etag: str
+    size_bytes: int
+    modified_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionEntry:
+    """One line of a version listing."""
+
+    key: Key
+    version_id: VersionId
+    """``"null"`` for an object that was written without versioning."""
+    is_latest: bool
+    is_delete_marker: bool
+    size_bytes: int
+    etag: str
+    modified_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a store was found to do, by trying.
+
+    Attributes:
+        conditional_create: ``Create`` is honoured atomically: of two writers one gets
+            ``PreconditionFailed``. Where False, the mode may be ignored in silence.
+        conditional_replace: The same for ``Replace``.
+    """
+
+    conditional_create: bool
+    conditional_replace: bool
+
+
+class Store(Protocol):
+    """Versioned object storage. Safe for use from several threads.
+
+    Errors: only those of :mod:`nbvc.errors`; nothing of a lower library crosses this interface.
+    Besides the errors that a method lists, each may raise ``AccessDenied`` (and its children),
+    ``StoreNotFound``, ``StoreUnavailable``, ``StoreMisconfigured`` and ``ClockSkewed``.
+    """
+
+    @property
+    def url(self) -> str:
+        """``s3://bucket[/root]`` or ``file:///folder``, without a trailing slash, no secrets."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this store is known to do."""
+        ...
+
+    def put(
+        self, key: Key, data: bytes, *, mode: PutMode, metadata: Metadata, content_type: str
+    ) -> Stored:
+        """Write *data* under *key* as a new version.
+
+        All or nothing: a reader sees the old bytes or the new ones. Durable when this returns. Not
+        idempotent; the caller tells repeats apart by the write ID in *metadata*.
+
+        Args:
+            key: Store key.
+            data: Exact bytes; their SHA-256 travels along, so that the store refuses damage.
+            mode: ``Create``, ``Overwrite`` or ``Replace``.
+            metadata: Kept with this version; see ``Metadata`` for the limits.
+            content_type: MIME type.
+
+        Raises:
+            PreconditionFailed: The condition in *mode* did not hold; nothing was written.
+            OutcomeUnknown: No clear reply came; the bytes may be stored.
+            VersioningOff: The store answered without a version ID.
+            IntegrityError: The store received other bytes; nothing was written.
+        """
+        ...
+
+    def get(self, key: Key, version_id: VersionId | None = None) -> Blob:
+        """Read one version, the current one by default.
+
+        The bytes are complete (length, and checksum where the store keeps one), but not yet
+        compared with any digest that the caller knows.
+
+        Raises:
+            VersionNotFound: No such key or version, or it is a delete marker.
+            IntegrityError: The bytes that arrived are not the bytes that were stored.
+        """
+        ...
+
+    def head(self, key: Key, version_id: VersionId | None = None) -> Head:
+        """Read what is known about one version, the current one by default.
+
+        Raises:
+            VersionNotFound: No such key or version, or it is a delete marker.
+        """
+        ...
+
+    def copy(
+        self, source: Key, source_version: VersionId, target: Key, *, metadata: Metadata
+    ) -> Stored:
+        """Write the bytes of one version under *target* as a new version, inside the store.
+
+        Atomic and durable like :meth:`put`. The metadata of the source is not carried over.
+
+        Raises:
+            VersionNotFound: No such source.
+            OutcomeUnknown: No clear reply came.
+            VersioningOff: The store keeps no versions.
+        """
+        ...
+
+    def list_keys(
+        self, prefix: str, *, start_after: Key | None = None, limit: int | None = None
+    ) -> Iterator[KeyEntry]:
+        """Yield the current objects whose keys begin with *prefix*, in key order, as a stream.
+
+        Args:
+            prefix: Plain text, not a folder: ``a`` also finds ``ab/c``.
+            start_after: Yield only keys after this one.
+            limit: Yield at most this many, and ask the store for no more.
+        """
+        ...
+
+    def list_versions(self, prefix: str, *, limit: int | None = None) -> Iterator[VersionEntry]:
+        """Yield all versions and delete markers whose keys begin with *prefix*, as a stream.
+
+        In key order; within a key in the order in which they were written, newest first.
+
+        Args:
+            prefix: Plain text, as in :meth:`list_keys`; a key itself comes before longer ones.
+            limit: Yield at most this many, and ask the store for no more.
+        """
+        ...
+
+    def delete(self, key: Key) -> VersionId:
+        """Hide *key* behind a delete marker and return the marker's version ID; loses nothing."""
+        ...
+
+    def delete_version(self, key: Key, version_id: VersionId) -> None:
+        """Remove one version, or one delete marker, for good. Idempotent."""
+        ...
+
+    def locate(self, key: Key, version_id: VersionId | None = None) -> str:
+        """Return the URL of *key*, or of one version of it (``?versionId=``); no request."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections and files. Idempotent."""
+        ...

@@ -1,0 +1,1 @@
+"""A local folder bound to a store and a namespace."""
