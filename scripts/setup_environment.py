@@ -167,7 +167,7 @@ def build(folder: Path, extra: str) -> None:
     extra = max(extra, before.get("extra", ""), key=EXTRAS.index)
     stamp = wanted(folder, extra)
     (folder / STAMP).unlink(missing_ok=True)
-    say(f"Setting up {folder} (once, about a minute) ...")
+    say(f"Setting up {folder} (once, about a minute) ...\n")
     moved = any(before.get(name, stamp[name]) != stamp[name] for name in ("environment", "python"))
     if moved or not has_pip(folder):
         create(folder)
@@ -175,7 +175,6 @@ def build(folder: Path, extra: str) -> None:
     temporary = folder / f"{STAMP}.new"
     temporary.write_text(json.dumps(stamp, indent=1) + "\n")
     temporary.replace(folder / STAMP)
-    say(" done.\n")
 
 
 def has_pip(folder: Path) -> bool:
@@ -242,7 +241,6 @@ def run(folder: Path, command: list[str]) -> None:
     (folder / LOG).write_text(text)
     if status == 0:
         return
-    say(" failed.\n")
     if NETWORK_FAILURE.search(text):
         raise SetupError(
             "the package registry cannot be reached; check the network, the proxy and pip's index "
