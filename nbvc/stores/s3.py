@@ -1,0 +1,416 @@
+"""The store in a versioned S3 bucket, through boto3.
+
+Importing this module imports boto3, so only ``nbvc.stores.opening`` does, when it is needed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
+
+from nbvc.errors import (
+    OutcomeUnknown,
+    StoreError,
+    StoreMisconfigured,
+    StoreNotFound,
+    VersioningOff,
+    VersionNotFound,
+)
+from nbvc.stores.base import (
+    WRITE_ID,
+    Blob,
+    Capabilities,
+    Head,
+    Key,
+    KeyEntry,
+    Metadata,
+    PutMode,
+    Stored,
+    VersionEntry,
+)
+from nbvc.stores.landing import find_write
+from nbvc.stores.limits import check_metadata, check_prefix, check_store_key
+from nbvc.stores.paging import FIRST, Page, Paged, Token, merge_versions
+from nbvc.stores.s3_call import Call
+from nbvc.stores.s3_errors import translated
+from nbvc.stores.s3_wire import (
+    condition,
+    connect,
+    head_values,
+    kept_version,
+    key_entry,
+    page_size,
+    read_permission,
+    version,
+    version_entry,
+)
+
+if TYPE_CHECKING:
+    from nbvc.model import VersionId
+
+NOTEBOOK_TYPE = "application/x-ipynb+json"
+DEFAULT_REGION = "us-east-1"
+"""The region that a bucket is made in when the request names none."""
+
+VersioningStatus = Literal["Enabled", "Suspended", "Off"]
+
+
+class S3Store:
+    """Store in one S3 bucket, below *root*. Fulfils :class:`nbvc.stores.base.Store`.
+
+    It never tries a request twice; ``RetryingStore`` does, for it knows when that is safe. In
+    versioned buckets a listing has the order of :func:`nbvc.stores.paging.merge_versions`. A HEAD
+    of S3 has no error body, so :meth:`head` says ``VersionNotFound`` where the bucket is missing.
+    """
+
+    def __init__(
+        self,
+        bucket: str,
+        root: str,
+        *,
+        endpoint_url: str | None,
+        region: str | None,
+        profile: str | None,
+        capabilities: Capabilities,
+    ) -> None:
+        """Make the client; no request is sent.
+
+        Args:
+            bucket: Name of the bucket.
+            root: Prefix of all keys, without regard to slashes at its ends; may be empty.
+            endpoint_url: Address of an S3 server, or ``None`` for what the AWS configuration says.
+            region: Region to sign for, or ``None`` for what the AWS configuration says.
+            profile: Profile in the AWS configuration, or ``None`` for the provider chain.
+            capabilities: What the store was found to do.
+
+        Raises:
+            InvalidConfig: The AWS configuration cannot be used, or has no such profile.
+            StoreMisconfigured: The endpoint or the region cannot be used.
+        """
+        self.bucket = bucket
+        self.root = root.strip("/")
+        self._prefix = f"{self.root}/" if self.root else ""
+        self._capabilities = capabilities
+        with translated(self._bucket_call("open", "s3:ListBucket")):
+            self._client = connect(endpoint_url=endpoint_url, region=region, profile=profile)
+
+    # -- the protocol ---------------------------------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        """``s3://bucket[/root]``."""
+        return f"s3://{self.bucket}/{self.root}".rstrip("/")
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this store was found to do."""
+        return self._capabilities
+
+    def put(
+        self, key: Key, data: bytes, *, mode: PutMode, metadata: Metadata, content_type: str
+    ) -> Stored:
+        """Write *data* under *key*; see the protocol. One request."""
+        full_key = self._full_key(key)
+        check_metadata(metadata)
+        only_if = condition(mode)
+        call = replace(
+            self._call("write", "s3:PutObject", key), changes=True, conditional=bool(only_if)
+        )
+        with translated(call):
+            reply = self._client.put_object(
+                Bucket=self.bucket,
+                Key=full_key,
+                Body=data,
+                ContentType=content_type,
+                Metadata=dict(metadata),
+                ChecksumSHA256=b64encode(hashlib.sha256(data).digest()).decode("ascii"),
+                **only_if,
+            )
+        version_id = kept_version(reply.get("VersionId"))
+        if version_id is None:
+            raise self._versioning_off(key)
+        return Stored(version_id=version_id, etag=reply["ETag"])
+
+    def get(self, key: Key, version_id: VersionId | None = None) -> Blob:
+        """Read one version; see the protocol. One request."""
+        full_key = self._full_key(key)
+        with translated(self._call("read", read_permission(version_id), key, version_id)):
+            reply = self._client.get_object(
+                Bucket=self.bucket, Key=full_key, ChecksumMode="ENABLED", **version(version_id)
+            )
+            with closing(reply["Body"]) as body:
+                data = body.read()
+        return Blob(**head_values(key, reply), data=data)
+
+    def head(self, key: Key, version_id: VersionId | None = None) -> Head:
+        """Read what is known about one version; see the protocol. One request."""
+        full_key = self._full_key(key)
+        call = self._call("read", read_permission(version_id), key, version_id)
+        try:
+            with translated(call):
+                reply = self._client.head_object(
+                    Bucket=self.bucket, Key=full_key, **version(version_id)
+                )
+        except StoreMisconfigured:
+            # A HEAD has no body to tell an unknown version ID from a wrong region; a GET has.
+            with translated(call):
+                self._client.get_object(
+                    Bucket=self.bucket, Key=full_key, Range="bytes=0-0", **version(version_id)
+                )
+            raise
+        return Head(**head_values(key, reply))
+
+    def copy(
+        self, source: Key, source_version: VersionId, target: Key, *, metadata: Metadata
+    ) -> Stored:
+        """Copy one version inside the store; see the protocol.
+
+        One request; more where the reply names no version ID, as with Ceph 16. There the version
+        with the write ID in *metadata* is looked up, so give one.
+        """
+        check_metadata(metadata)
+        source_key, target_key = self._full_key(source), self._full_key(target)
+        call = replace(
+            self._call("copy to", "s3:GetObjectVersion and s3:PutObject", target),
+            changes=True,
+            source=self._shown(source, source_version),
+        )
+        with translated(call):
+            reply = self._client.copy_object(
+                Bucket=self.bucket,
+                Key=target_key,
+                CopySource={
+                    "Bucket": self.bucket,
+                    "Key": source_key,
+                    "VersionId": source_version,
+                },
+                MetadataDirective="REPLACE",
+                Metadata=dict(metadata),
+                ContentType=NOTEBOOK_TYPE,
+                ChecksumAlgorithm="SHA256",
+            )
+        version_id = kept_version(reply.get("VersionId"))
+        if version_id is None:
+            return self._copied_without_version(target, metadata)
+        return Stored(version_id=version_id, etag=reply["CopyObjectResult"]["ETag"])
+
+    def list_keys(
+        self, prefix: str, *, start_after: Key | None = None, limit: int | None = None
+    ) -> Iterator[KeyEntry]:
+        """Yield the current objects; see the protocol. One request for 1,000 of them."""
+        check_prefix(prefix)
+        check_prefix(start_after or "")
+        start: dict[str, Any] = {"StartAfter": self._prefix + start_after} if start_after else {}
+        call = self._listing("s3:ListBucket", prefix)
+
+        def fetch(token: Token, wanted: int | None) -> Page[KeyEntry]:
+            more: dict[str, Any] = {} if token == FIRST else {"ContinuationToken": token[0]}
+            with translated(call):
+                reply = self._client.list_objects_v2(
+                    Bucket=self.bucket,
+                    Prefix=self._prefix + prefix,
+                    MaxKeys=page_size(wanted),
+                    **start,
+                    **more,
+                )
+            contents = reply.get("Contents", [])
+            entries = [key_entry(self._relative(entry["Key"]), entry) for entry in contents]
+            if not reply.get("IsTruncated"):
+                return Page(entries=entries, following=None)
+            return Page(entries=entries, following=(reply.get("NextContinuationToken", ""), ""))
+
+        return Paged(fetch, limit=limit, what=call.url)
+
+    def list_versions(self, prefix: str, *, limit: int | None = None) -> Iterator[VersionEntry]:
+        """Yield versions and delete markers; see the protocol. One request for 1,000 of them."""
+        check_prefix(prefix)
+        call = self._listing("s3:ListBucketVersions", prefix)
+
+        def fetch(token: Token, wanted: int | None) -> Page[VersionEntry]:
+            markers: dict[str, Any] = dict(
+                zip(("KeyMarker", "VersionIdMarker"), token, strict=True)
+            )
+            with translated(call):
+                reply = self._client.list_object_versions(
+                    Bucket=self.bucket,
+                    Prefix=self._prefix + prefix,
+                    MaxKeys=page_size(wanted),
+                    **{name: value for name, value in markers.items() if value},
+                )
+            entries = merge_versions(
+                self._version_entries(reply.get("Versions", []), are_markers=False),
+                self._version_entries(reply.get("DeleteMarkers", []), are_markers=True),
+            )
+            if not reply.get("IsTruncated"):
+                return Page(entries=entries, following=None)
+            following = (reply.get("NextKeyMarker", ""), reply.get("NextVersionIdMarker", ""))
+            return Page(entries=entries, following=following)
+
+        return Paged(fetch, limit=limit, what=call.url)
+
+    def delete(self, key: Key) -> VersionId:
+        """Hide *key* behind a delete marker; see the protocol.
+
+        Two requests: a HEAD comes first, for without versioning a DELETE would destroy the object.
+
+        Raises:
+            VersioningOff: The bucket keeps no versions; nothing was deleted.
+        """
+        full_key = self._full_key(key)
+        try:
+            current = self.head(key).version_id
+        except VersionNotFound:
+            pass
+        else:
+            if kept_version(current) is None and self.versioning_status() != "Enabled":
+                raise self._versioning_off(key)
+        with translated(replace(self._call("delete", "s3:DeleteObject", key), changes=True)):
+            reply = self._client.delete_object(Bucket=self.bucket, Key=full_key)
+        marker = kept_version(reply.get("VersionId"))
+        if marker is None:
+            raise self._versioning_off(key)
+        return marker
+
+    def delete_version(self, key: Key, version_id: VersionId) -> None:
+        """Remove one version for good; see the protocol. One request."""
+        full_key = self._full_key(key)
+        call = self._call("delete", "s3:DeleteObjectVersion", key, version_id)
+        try:
+            with translated(call):
+                self._client.delete_object(Bucket=self.bucket, Key=full_key, VersionId=version_id)
+        except VersionNotFound:
+            return
+
+    def locate(self, key: Key, version_id: VersionId | None = None) -> str:
+        """Return the URL of *key* or of one version of it, percent-encoded; no request."""
+        version = f"?versionId={quote(version_id, safe='')}" if version_id else ""
+        return f"{self.url}/{quote(key)}{version}"
+
+    def close(self) -> None:
+        """Close the connections. Idempotent; a later request opens new ones."""
+        self._client.close()
+
+    # -- the bucket itself, for ``nbvc init`` ---------------------------------------------------
+
+    def bucket_exists(self) -> bool:
+        """Return whether there is a bucket of this name that these credentials may see.
+
+        Raises:
+            AccessDenied: There is one, and they may not.
+            StoreMisconfigured: It is in another region.
+        """
+        try:
+            with translated(self._bucket_call("look at", "s3:ListBucket")):
+                self._client.head_bucket(Bucket=self.bucket)
+        except StoreNotFound:
+            return False
+        return True
+
+    def create_bucket(self) -> None:
+        """Create the bucket in the client's region, with versioning still off.
+
+        Raises:
+            AlreadyExists: The name is taken, by these credentials' owner or by somebody else.
+            InvalidConfig: The name is none that a bucket can have.
+        """
+        region = self._client.meta.region_name
+        place: dict[str, Any] = {}
+        if region and region not in {DEFAULT_REGION, "aws-global"}:
+            place = {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        call = replace(self._bucket_call("create", "s3:CreateBucket"), changes=True)
+        with translated(call):
+            self._client.create_bucket(Bucket=self.bucket, **place)
+
+    def versioning_status(self) -> VersioningStatus:
+        """Return what the bucket says about versioning; believe only the replies to writes.
+
+        AWS may take 15 minutes until a change holds everywhere (Amazon S3 User Guide, "Enabling
+        versioning on buckets").
+        """
+        with translated(self._bucket_call("read the versioning of", "s3:GetBucketVersioning")):
+            return self._client.get_bucket_versioning(Bucket=self.bucket).get("Status", "Off")
+
+    def enable_versioning(self) -> None:
+        """Turn versioning on. Idempotent."""
+        with translated(self._bucket_call("set the versioning of", "s3:PutBucketVersioning")):
+            self._client.put_bucket_versioning(
+                Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"}
+            )
+
+    # -- helpers --------------------------------------------------------------------------------
+
+    def _full_key(self, key: Key) -> str:
+        check_store_key(key, root=self.root)
+        return self._prefix + key
+
+    def _shown(self, key: Key, version_id: VersionId | None = None) -> str:
+        return f"{self.url}/{key}" + (f"?versionId={version_id}" if version_id else "")
+
+    def _call(
+        self, action: str, permission: str, key: Key, version_id: VersionId | None = None
+    ) -> Call:
+        return Call(
+            action=action,
+            permission=permission,
+            bucket=self.bucket,
+            url=self._shown(key, version_id),
+        )
+
+    def _listing(self, permission: str, prefix: str) -> Call:
+        return Call(
+            action="list",
+            permission=permission,
+            bucket=self.bucket,
+            url=f"{self.url}/{prefix}",
+            keyed=False,
+        )
+
+    def _bucket_call(self, action: str, permission: str) -> Call:
+        return Call(
+            action=action,
+            permission=permission,
+            bucket=self.bucket,
+            url=f"s3://{self.bucket}",
+            keyed=False,
+        )
+
+    def _relative(self, full_key: str) -> Key:
+        if not full_key.startswith(self._prefix):
+            raise StoreError(f"The store listed a key outside of {self.url}.")
+        return full_key.removeprefix(self._prefix)
+
+    def _version_entries(
+        self, entries: Sequence[Mapping[str, Any]], *, are_markers: bool
+    ) -> list[VersionEntry]:
+        return [
+            version_entry(self._relative(entry["Key"]), entry, is_marker=are_markers)
+            for entry in entries
+        ]
+
+    def _copied_without_version(self, target: Key, metadata: Metadata) -> Stored:
+        write_id = metadata.get(WRITE_ID)
+        head = self.head(target)
+        version_id = kept_version(head.version_id)
+        if version_id is None:
+            raise self._versioning_off(target)
+        if write_id is not None and head.metadata.get(WRITE_ID) == write_id:
+            return Stored(version_id=version_id, etag=head.etag)
+        found = find_write(self, target, write_id) if write_id is not None else None
+        if found is None:
+            raise OutcomeUnknown(
+                f"The store did not say which version of {self._shown(target)} the copy became."
+            )
+        return found
+
+    def _versioning_off(self, key: Key) -> VersioningOff:
+        return VersioningOff(
+            f"The bucket {self.bucket} keeps no versions, so {self._shown(key)} is not safe there.",
+            hint=f"Turn on versioning for the bucket: nbvc init s3://{self.bucket}, or aws s3api "
+            f"put-bucket-versioning --bucket {self.bucket} "
+            "--versioning-configuration Status=Enabled",
+        )

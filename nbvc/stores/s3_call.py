@@ -1,0 +1,61 @@
+"""What was asked of S3, and the errors that a reply and a library may both lead to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nbvc.errors import CredentialsExpired, InvalidConfig, OutcomeUnknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What was asked of the store, for the choice of the error and for its words.
+
+    Attributes:
+        action: Verb for messages: ``"write"``, ``"read"``, ``"list"`` ...
+        permission: The IAM action that it needs.
+        bucket: Name of the bucket.
+        url: What it was about, as ``s3://bucket/key``.
+        changes: Whether a lost reply leaves open what the store now holds.
+        conditional: Whether it carries ``If-Match`` or ``If-None-Match``.
+        keyed: Whether it is about one object, not about the bucket.
+        source: What it reads, where that is not *url*: the source of a copy.
+    """
+
+    action: str
+    permission: str
+    bucket: str
+    url: str
+    changes: bool = False
+    conditional: bool = False
+    keyed: bool = True
+    source: str | None = None
+
+    @property
+    def read_url(self) -> str:
+        """What must exist for the call to succeed."""
+        return self.source or self.url
+
+
+def outcome_unknown(call: Call, why: str) -> OutcomeUnknown:
+    """Return the error for a write without a clear reply."""
+    return OutcomeUnknown(
+        f"It is not known whether {call.url} was changed: {why}.",
+        hint="nbvc looks what is stored before it writes again.",
+    )
+
+
+def credentials_expired(call: Call) -> CredentialsExpired:
+    """Return the error for credentials that were valid once."""
+    return CredentialsExpired(
+        f"Your credentials have expired, so you may not {call.action} {call.url}.",
+        hint="Log in again (for example: aws sso login), then repeat the command.",
+    )
+
+
+def bad_bucket_name(call: Call) -> InvalidConfig:
+    """Return the error for a name that no bucket can have."""
+    return InvalidConfig(
+        f"{call.bucket!r} is not a name for a bucket.",
+        hint="3 to 63 lower-case letters, digits, dots and hyphens.",
+    )

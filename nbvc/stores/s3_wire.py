@@ -1,0 +1,123 @@
+"""Our values as boto3 wants them, boto3's replies as our values, and the client between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+import boto3.session
+from botocore.config import Config
+from botocore.handlers import add_expect_header
+
+from nbvc.errors import StoreMisconfigured
+from nbvc.model import VersionId
+from nbvc.stores.base import Create, Key, KeyEntry, PutMode, Replace, VersionEntry
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+CONNECT_TIMEOUT_SECONDS = 5
+READ_TIMEOUT_SECONDS = 20
+MAX_CONNECTIONS = 64
+MAX_PAGE_ENTRIES = 1000
+"""S3's limit for one page of a listing."""
+
+
+def connect(*, endpoint_url: str | None, region: str | None, profile: str | None) -> S3Client:
+    """Return a client that never repeats a request by itself; no request is sent.
+
+    Raises:
+        StoreMisconfigured: The endpoint or the region is not well-formed.
+    """
+    session = boto3.session.Session(profile_name=profile, region_name=region)
+    try:
+        client = session.client("s3", endpoint_url=endpoint_url, config=_config(endpoint_url))
+    except ValueError as error:  # botocore's own check of an endpoint raises a bare one
+        raise StoreMisconfigured(
+            "The endpoint or the region of the store cannot be used.",
+            hint="An endpoint looks like https://s3.example.org:9000.",
+        ) from error
+    # boto3 waits for "100 Continue" before it sends a body: a round trip more for each PUT.
+    client.meta.events.unregister("before-call.s3", add_expect_header)
+    return client
+
+
+def _config(endpoint_url: str | None) -> Config:
+    return Config(
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        read_timeout=READ_TIMEOUT_SECONDS,
+        max_pool_connections=MAX_CONNECTIONS,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        # The newer default sends checksums as trailers, which many servers but AWS do not take.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        s3={"addressing_style": "path" if endpoint_url else "auto"},
+    )
+
+
+def condition(mode: PutMode) -> dict[str, Any]:
+    """Return the arguments of PutObject for *mode*; empty where it is unconditional."""
+    match mode:
+        case Create():
+            return {"IfNoneMatch": "*"}
+        case Replace(etag=etag):
+            return {"IfMatch": etag}
+        case _:
+            return {}
+
+
+def version(version_id: VersionId | None) -> dict[str, Any]:
+    """Return the arguments that name a version; empty for the current one."""
+    return {} if version_id is None else {"VersionId": version_id}
+
+
+def read_permission(version_id: VersionId | None) -> str:
+    """Return the IAM action that reading needs."""
+    return "s3:GetObject" if version_id is None else "s3:GetObjectVersion"
+
+
+def kept_version(version_id: str | None) -> VersionId | None:
+    """Return the version ID, or ``None`` for ``null``, which the next write may overwrite."""
+    return VersionId(version_id) if version_id and version_id != "null" else None
+
+
+def page_size(wanted: int | None) -> int:
+    """Return how many entries to ask for."""
+    return MAX_PAGE_ENTRIES if wanted is None else min(wanted, MAX_PAGE_ENTRIES)
+
+
+def head_values(key: Key, reply: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a ``Head`` from a reply to HEAD or GET."""
+    version_id = reply.get("VersionId")
+    return {
+        "key": key,
+        "version_id": None if version_id is None else VersionId(version_id),
+        "etag": reply["ETag"],
+        "size_bytes": reply["ContentLength"],
+        "modified_at": reply["LastModified"].astimezone(UTC),
+        "metadata": reply.get("Metadata", {}),
+    }
+
+
+def key_entry(key: Key, entry: Mapping[str, Any]) -> KeyEntry:
+    """Return one line of ListObjectsV2."""
+    return KeyEntry(
+        key=key,
+        etag=entry["ETag"],
+        size_bytes=entry["Size"],
+        modified_at=entry["LastModified"].astimezone(UTC),
+    )
+
+
+def version_entry(key: Key, entry: Mapping[str, Any], *, is_marker: bool) -> VersionEntry:
+    """Return one line of ListObjectVersions."""
+    return VersionEntry(
+        key=key,
+        version_id=VersionId(entry.get("VersionId", "null")),
+        is_latest=entry["IsLatest"],
+        is_delete_marker=is_marker,
+        size_bytes=entry.get("Size", 0),
+        etag=entry.get("ETag", ""),
+        modified_at=entry["LastModified"].astimezone(UTC),
+    )
