@@ -79,7 +79,7 @@ class StoreContract:
         """Return a fresh, empty store; every subclass says which."""
         raise NotImplementedError
 
-    # -- write and read -------------------------------------------------------------------------
+    # -- write and read ---------------------------------------------------------------------------
 
     @pytest.mark.parametrize(
         "data",
@@ -156,7 +156,7 @@ class StoreContract:
             write(store, "a", metadata=metadata)
         assert history_of(store, "a") == []
 
-    # -- modes ----------------------------------------------------------------------------------
+    # -- modes ------------------------------------------------------------------------------------
 
     def test_create_writes_where_nothing_is(self, store: Store) -> None:
         """Create succeeds on a key that was never written."""
@@ -246,7 +246,7 @@ class StoreContract:
             assert all(pool.map(write_and_read, range(40)))
         assert sum(1 for _ in store.list_versions("t/")) == 40
 
-    # -- what is missing ------------------------------------------------------------------------
+    # -- what is missing --------------------------------------------------------------------------
 
     def test_what_was_never_written_is_not_found(self, store: Store) -> None:
         """Get, head and copy of an unknown key or version raise VersionNotFound."""
@@ -282,7 +282,7 @@ class StoreContract:
             store.delete_version(key, version_id)
         assert keys_of(store) == ["a"]
 
-    # -- copy -----------------------------------------------------------------------------------
+    # -- copy -------------------------------------------------------------------------------------
 
     @pytest.mark.parametrize("size_bytes", [4, 400_000])
     def test_copy_takes_the_bytes_of_an_old_version(self, store: Store, size_bytes: int) -> None:
@@ -314,7 +314,7 @@ class StoreContract:
         assert store.get("b").data == data
         assert keys_of(store) == ["b"]
 
-    # -- list keys ------------------------------------------------------------------------------
+    # -- list keys --------------------------------------------------------------------------------
 
     def test_keys_are_listed_in_the_order_of_their_bytes(self, store: Store) -> None:
         """Odd keys come back unchanged, each as one entry, in the order of their UTF-8 bytes."""
@@ -388,7 +388,7 @@ class StoreContract:
         limited = [e.version_id for e in store.list_versions("", limit=count + 5)]
         assert limited == versions[::-1] + own[:-6:-1]
 
-    # -- list versions --------------------------------------------------------------------------
+    # -- list versions ----------------------------------------------------------------------------
 
     def test_versions_are_listed_newest_first(self, store: Store) -> None:
         """Order within a key is the order of writing, however many writes fall in one second."""
@@ -410,7 +410,7 @@ class StoreContract:
         assert list(store.list_versions("", limit=0)) == []
         assert list(store.list_versions("d")) == []
 
-    # -- delete ---------------------------------------------------------------------------------
+    # -- delete -----------------------------------------------------------------------------------
 
     def test_delete_hides_the_key_and_loses_nothing(self, store: Store) -> None:
         """After a delete the key is gone from listings and reads; every version is still there."""
@@ -476,7 +476,7 @@ class StoreContract:
         store.delete_version("b", second.version_id)
         assert store.get("a", again.version_id).data == data
 
-    # -- the rest -------------------------------------------------------------------------------
+    # -- the rest ---------------------------------------------------------------------------------
 
     @pytest.mark.parametrize("key", ODD_KEYS)
     def test_locate_names_a_key_and_a_version(self, store: Store, key: str) -> None:

@@ -1,0 +1,103 @@
+"""Content-addressed files of the embedded store, and durable folders."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nbvc.model import Digest
+
+
+class BlobFolder:
+    """Files named by the SHA-256 of their bytes: ``<folder>/ab/abcdef...``.
+
+    A name is visible only with its bytes complete, and files never change, so any number of
+    processes may write and read at once. Methods raise ``OSError``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def path(self, digest: Digest) -> Path:
+        """Return where the bytes of *digest* are, or would be."""
+        return self._folder / digest[:2] / digest
+
+    def holds(self, digest: Digest) -> bool:
+        """Tell whether there is a file for *digest*; its bytes are not read."""
+        return self.path(digest).is_file()
+
+    def read(self, digest: Digest) -> bytes:
+        """Return the bytes as they are on disk, not verified."""
+        return self.path(digest).read_bytes()
+
+    def write(self, digest: Digest, data: bytes) -> None:
+        """Keep *data*; durable when this returns. A file that is there and undamaged is reused."""
+        path = self.path(digest)
+        make_folder(path.parent)
+        if not self._is_intact(digest):
+            _write_whole(path, data)
+        # Even where nothing was made here: another process may have made the file or the folder a
+        # moment ago, and may die before it has synced them.
+        sync_folder(path.parent)
+        sync_folder(self._folder)
+
+    def remove(self, digest: Digest) -> None:
+        """Remove the file of *digest*. Idempotent."""
+        self.path(digest).unlink(missing_ok=True)
+
+    def _is_intact(self, digest: Digest) -> bool:
+        try:
+            with self.path(digest).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() == digest
+        except FileNotFoundError:
+            return False
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    temporary = path.with_name(f"{secrets.token_hex(8)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def make_folder(folder: Path) -> None:
+    """Make *folder* and its missing parents, each durably. Idempotent.
+
+    Raises:
+        OSError: It cannot be made, or a file is in the way.
+    """
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    # A parent such as /home may be writable or searchable, but not readable; it cannot be synced.
+    with suppress(PermissionError):
+        sync_folder(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in *folder* durable, where the system can.
+
+    Raises:
+        OSError: The disk fails.
+    """
+    if os.name == "nt":  # Windows cannot open a folder; its names are journalled.
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

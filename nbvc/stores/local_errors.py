@@ -1,0 +1,113 @@
+"""What the operating system and SQLite report, told as errors of nbvc."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from nbvc.errors import (
+    AccessDenied,
+    IntegrityError,
+    NbvcError,
+    StoreError,
+    StoreNotFound,
+    StoreUnavailable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.EEXIST}
+_PASSING = {errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.EBUSY, errno.ESTALE, errno.ETIMEDOUT}
+
+_SQLITE_FULL = {sqlite3.SQLITE_FULL}
+_SQLITE_DENIED = {
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_AUTH,
+    # SQLite does not say why it cannot open a file; that the file is there was checked before.
+    sqlite3.SQLITE_CANTOPEN,
+}
+_SQLITE_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
+_SQLITE_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+@contextmanager
+def translated(folder: Path) -> Iterator[None]:
+    """Turn every ``OSError`` and ``sqlite3.Error`` of the body into an error of nbvc.
+
+    Args:
+        folder: The folder of the store, named in the messages.
+
+    Raises:
+        AccessDenied: The file system refuses.
+        StoreNotFound: The folder is not there, or is no folder.
+        StoreUnavailable: Another process held the lock for too long, or too many files are open.
+        IntegrityError: The index is damaged.
+        StoreError: The disk is full or failing. Trying again does not help.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise _from_system(error, folder) from error
+    except sqlite3.Error as error:
+        raise _from_sqlite(error, folder) from error
+
+
+def _from_system(error: OSError, folder: Path) -> NbvcError:
+    reason = error.strerror or str(error)
+    if error.errno in _FULL:
+        return _full(folder)
+    if error.errno in _DENIED:
+        return _denied(folder, reason)
+    if error.errno in _ABSENT:
+        return StoreNotFound(
+            f"There is no store in {folder}: {reason}.", hint="nbvc init makes a store."
+        )
+    if error.errno in _PASSING:
+        return StoreUnavailable(f"The store in {folder} cannot be used right now: {reason}.")
+    return StoreError(
+        f"The store in {folder} cannot be read or written: {reason}.", hint="Check the disk."
+    )
+
+
+def _from_sqlite(error: sqlite3.Error, folder: Path) -> NbvcError:
+    # Errors of the Python layer carry no code; the low byte is the kind of an extended one.
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if code in _SQLITE_FULL:
+        return _full(folder)
+    if code in _SQLITE_DENIED:
+        return _denied(folder, str(error))
+    if code in _SQLITE_BUSY:
+        return StoreUnavailable(
+            f"Another process is using the store in {folder} and did not let go in time.",
+            hint="Try again; if it stays so, look for a process that hangs.",
+        )
+    if code in _SQLITE_DAMAGED:
+        return IntegrityError(
+            f"The index of the store in {folder} is damaged: {error}.",
+            hint=f"Keep a copy of {folder} as it is, then bring it back from a backup.",
+        )
+    return StoreError(
+        f"The index of the store in {folder} cannot be read or written: {error}.",
+        hint="Check the disk.",
+    )
+
+
+def _full(folder: Path) -> StoreError:
+    return StoreError(
+        f"The disk that holds {folder} is full, or your quota is used up; nothing was stored.",
+        hint="Free some space there, then repeat the command.",
+    )
+
+
+def _denied(folder: Path, reason: str) -> AccessDenied:
+    return AccessDenied(
+        f"The store in {folder} cannot be opened for reading and writing: {reason}.",
+        hint=f"Get write permission for {folder} and all files in it.",
+    )
