@@ -238,7 +238,7 @@ def run(folder: Path, command: list[str]) -> None:
         ).returncode
         output.seek(0)
         text = output.read().decode(errors="replace")
-    (folder / LOG).write_text(text)
+    (folder / LOG).write_text(text, encoding="utf-8")
     if status == 0:
         return
     if NETWORK_FAILURE.search(text):
