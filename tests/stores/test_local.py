@@ -11,7 +11,9 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -287,6 +289,19 @@ def test_writers_and_removers_of_the_same_bytes_never_lose_them(store: LocalStor
         for thread in removers:
             thread.join()
     assert blobs_of(store) == []
+
+
+def test_a_file_that_goes_while_its_writer_waits_is_written_again(store: LocalStore) -> None:
+    """A writer that finds its bytes removed when its turn comes writes them once more."""
+    with ThreadPoolExecutor(1) as pool:
+        with store._database.write():
+            writing = pool.submit(write, store, "a", LARGE)
+            deadline = time.monotonic() + 30
+            while not (files := [p for p in blobs_of(store) if p.suffix != ".tmp"]):
+                assert time.monotonic() < deadline
+            files[0].unlink()
+        stored = writing.result(timeout=30)
+    assert store.get("a", stored.version_id).data == LARGE
 
 
 @pytest.mark.parametrize("operation", ["put", "get"])

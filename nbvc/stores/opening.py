@@ -1,0 +1,182 @@
+"""Which store a URL means, and how to open it."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from nbvc.errors import InvalidInput, InvalidKey
+from nbvc.model import check_key_path
+from nbvc.stores.base import Capabilities
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nbvc.stores.base import Store
+
+S3_SCHEME = "s3://"
+FILE_SCHEME = "file://"
+_FORMS = "A store is s3://bucket, s3://bucket/root, or the absolute path of a folder."
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_NOTHING_KNOWN = Capabilities(conditional_create=False, conditional_replace=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionOptions:
+    """What decides where signed requests go; ``None`` leaves it to the AWS configuration.
+
+    Attributes:
+        endpoint_url: Address of an S3 server that is not AWS.
+        region: Region to sign for.
+        profile: Profile in the AWS configuration.
+    """
+
+    endpoint_url: str | None = None
+    region: str | None = None
+    profile: str | None = None
+
+
+_DEFAULTS = ConnectionOptions()
+
+
+def open_store(
+    url: str,
+    *,
+    options: ConnectionOptions = _DEFAULTS,
+    capabilities: Capabilities | None = None,
+    sleep: Callable[[float], None],
+    jitter: Callable[[], float],
+    create: bool = False,
+) -> Store:
+    """Open the store that *url* names. A bucket is not asked anything; a folder is looked at.
+
+    Args:
+        url: ``s3://bucket[/root]``, ``file:///folder``, or the absolute path of a folder.
+        options: For S3 only.
+        capabilities: What an S3 store was found to do; by default it is trusted with nothing. The
+            embedded store knows for itself.
+        sleep: Waits for so many seconds, before an S3 request is tried again.
+        jitter: Returns a random number from 0 up to 1.
+        create: Make the folder of an embedded store where it is missing. Makes no bucket.
+
+    Returns:
+        The store; S3 is wrapped so that it tries again what may be tried again.
+
+    Raises:
+        InvalidInput: The URL cannot be read.
+        StoreNotFound: There is no such folder, and *create* is False.
+        InvalidConfig: The AWS configuration cannot be used.
+    """
+    if not url.startswith(S3_SCHEME):
+        from nbvc.stores.local import LocalStore
+
+        return LocalStore(parse_folder(url), create=create)
+    # boto3 takes longer to import than most commands on the embedded store take in all.
+    from nbvc.stores.retry import RetryingStore, RetryPolicy
+    from nbvc.stores.s3 import S3Store
+
+    bucket, root = parse_s3_url(url)
+    store = S3Store(
+        bucket,
+        root,
+        endpoint_url=options.endpoint_url,
+        region=options.region,
+        profile=options.profile,
+        capabilities=capabilities or _NOTHING_KNOWN,
+    )
+    return RetryingStore(store, RetryPolicy(), sleep=sleep, jitter=jitter)
+
+
+def parse_s3_url(url: str) -> tuple[str, str]:
+    """Split ``s3://bucket[/root]`` into the bucket and the root, without slashes at its ends.
+
+    The root is taken as it is written: nothing in it is percent-decoded. Messages repeat no part of
+    the URL that may be a secret.
+
+    Raises:
+        InvalidInput: It is no such URL, holds credentials, a query or a fragment, or names a root
+            that cannot begin a key.
+    """
+    if not url.startswith(S3_SCHEME):
+        raise _unreadable(url)
+    bucket, _, root = url.removeprefix(S3_SCHEME).partition("/")
+    if "@" in bucket or ":" in bucket:
+        raise InvalidInput(
+            "The URL of a store holds no credentials and no port, and this one has '@' or ':' where"
+            " the bucket's name belongs.",
+            hint="Write s3://bucket/root; keep keys in the AWS configuration (aws configure), and"
+            " name another server with --endpoint-url.",
+        )
+    if any(mark in bucket + root for mark in "?#%"):
+        raise InvalidInput(
+            "The URL of a store cannot hold '?', '#' or '%'.",
+            hint="Write s3://bucket/root, with the root as it is, not percent-encoded.",
+        )
+    if not _BUCKET.fullmatch(bucket):
+        raise InvalidInput(
+            f"{bucket!a} cannot be the name of a bucket." if bucket else "The URL names no bucket.",
+            hint=_FORMS,
+        )
+    return bucket, _checked_root(root.strip("/"))
+
+
+def _checked_root(root: str) -> str:
+    if root:
+        try:
+            check_key_path(root)
+        except InvalidKey as error:
+            raise InvalidInput(
+                f"The root of the store cannot be used: {error.message}", hint=_FORMS
+            ) from error
+    return root
+
+
+def parse_folder(url: str) -> Path:
+    """Return the folder that ``file:///folder`` (percent-encoded) or an absolute path names.
+
+    Raises:
+        InvalidInput: It is neither, or names another machine.
+    """
+    if _UNPRINTABLE.search(url):
+        raise InvalidInput(f"{url!a} holds a character that no store's name can hold.")
+    if not url.startswith(FILE_SCHEME):
+        if _SCHEME.match(url) or not Path(url).is_absolute():
+            raise _unreadable(url)
+        return Path(url)
+    host, _, path = url.removeprefix(FILE_SCHEME).partition("/")
+    if host not in {"", "localhost"}:
+        raise InvalidInput(
+            "A file URL names a folder of this machine: three slashes, then its path.",
+            hint="Write file:///path/to/folder.",
+        )
+    if "?" in path or "#" in path:
+        raise InvalidInput(
+            "The URL of a store cannot hold '?' or '#'; in a folder's name they are %3F and %23.",
+            hint="Write the absolute path of the folder instead.",
+        )
+    return _absolute("/" + unquote(path))
+
+
+def _absolute(path: str) -> Path:
+    # file:///C:/folder has the path /C:/folder
+    folder = Path(path.removeprefix("/") if os.name == "nt" else path)
+    if not folder.is_absolute() or "\0" in path:
+        raise _unreadable(path)
+    return folder
+
+
+def _unreadable(url: str) -> InvalidInput:
+    scheme = _SCHEME.match(url)
+    if scheme:
+        # What follows may hold a password.
+        return InvalidInput(
+            f"A store's URL begins with {S3_SCHEME} or {FILE_SCHEME}, not {scheme[0]}.",
+            hint="For an S3 server that is not AWS, write s3://bucket and --endpoint-url.",
+        )
+    return InvalidInput(f"{url!a} names no store.", hint=_FORMS)
