@@ -122,8 +122,8 @@ class Changes:
     Attributes:
         cells_added: Number of cells that the parent does not have.
         cells_removed: Number of cells of the parent that are gone.
-        cells_changed: Number of cells in both whose source, outputs or metadata differ.
-        outputs_only: True where cells changed and no source, no order and no number of cells did.
+        cells_changed: Number of cells in both whose source, outputs, metadata or order differ.
+        outputs_only: True where outputs changed and no source, no order and no number of cells did.
     """
 
     cells_added: int
@@ -191,13 +191,15 @@ class Version:
     ``None`` stands where nothing is known, as for a version that another tool wrote.
 
     Attributes:
-        key: Notebook key under which the store holds the bytes.
+        key: Notebook key under which the store holds the bytes: an earlier name, perhaps.
+        area: The area that holds them.
         number: ``None`` for a version that no record names (*unindexed*).
         tags: Names that people gave to this version, sorted.
         published: Whether the published area shows this version now.
     """
 
     key: NotebookKey
+    area: Area = Area.WORKSPACE
     number: int | None
     digest: Digest | None
     version_id: VersionId

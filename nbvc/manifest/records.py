@@ -1,0 +1,193 @@
+"""Records: one immutable JSON document per version, linked by hashes, carrying its predecessors.
+
+A record file holds the record and, under ``recent``, copies of records before it, so that a few
+reads give a long history: 15 copies in most, 255 in every 256th, 4,095 in every 4,096th.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any
+
+from nbvc.errors import IntegrityError
+from nbvc.manifest.sealing import FORMAT, canonical, format_time, parse_time, seal, unseal
+from nbvc.model import Area, Changes, Digest, NotebookKey, Record, Source, VersionId, WriteId
+
+STRIDE, WIDE_STRIDE, WIDEST_STRIDE = 16, 256, 4096
+MAX_AUTHOR_LENGTH = 200
+MAX_MESSAGE_LENGTH = 2_000
+
+_KNOWN = frozenset(Record.__dataclass_fields__) - {"extra"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordFile:
+    """What the key of one number holds.
+
+    Attributes:
+        record: The record of that number.
+        recent: Copies of the records just before it in the same manifest, newest first.
+        first: First number of this manifest; more than 1 after a rename, when the earlier ones lie
+            under the earlier name.
+    """
+
+    record: Record
+    recent: tuple[Record, ...] = ()
+    first: int = 1
+
+    def __iter__(self) -> Iterator[Record]:
+        """Iterate over all records in the file, newest first."""
+        yield self.record
+        yield from self.recent
+
+
+def carried(number: int, first: int = 1) -> int:
+    """Return how many predecessors the file of *number* carries in a manifest from *first* on."""
+    stride = STRIDE
+    if number % WIDEST_STRIDE == 0:
+        stride = WIDEST_STRIDE
+    elif number % WIDE_STRIDE == 0:
+        stride = WIDE_STRIDE
+    return min(stride - 1, number - first)
+
+
+def plan_reads(newest: int, oldest: int) -> Iterator[int]:
+    """Yield the fewest numbers whose files hold all records from *newest* down to *oldest*.
+
+    A short way is walked file by file; a long one steps down to the multiples of the strides, so
+    that the wide files are met: a history of 100,000 versions is about 40 reads. All are known
+    beforehand, so they can be made in parallel.
+    """
+    align = newest - oldest >= WIDE_STRIDE
+    number = newest
+    while number >= oldest:
+        yield number
+        unaligned = number % STRIDE if align else 0
+        number = number - unaligned if unaligned else number - carried(number) - 1
+
+
+def record_hash(record: Record) -> Digest:
+    """Return the SHA-256 that the next record names as ``prev``."""
+    return Digest.of(canonical(_to_document(record)))
+
+
+def encode(file: RecordFile) -> bytes:
+    """Return the bytes to store under the number of the record."""
+    document = _to_document(file.record)
+    document["format"] = FORMAT
+    document["first"] = file.first
+    document["recent"] = [_to_document(record) for record in file.recent]
+    return seal(document)
+
+
+def decode(data: bytes, *, what: str) -> RecordFile:
+    """Return the record and the copies in *data*.
+
+    The hash chain from the record through its copies is followed, so a copy that differs from what
+    was recorded shows, even in a file that was sealed again.
+
+    Args:
+        data: Bytes of a record file.
+        what: How to name it in an error.
+
+    Raises:
+        IntegrityError: It is damaged, or not a chain of records.
+        StoreMisconfigured: A newer release of nbvc wrote it.
+    """
+    document = unseal(data, what=what)
+    document.pop("format")
+    try:
+        copies, first = document.pop("recent"), _integer(document.pop("first"))
+        record = _from_document(document)
+        recent = tuple(_from_document(copy) for copy in copies)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise IntegrityError(f"The {what} is not a record: {error!r}.") from error
+    check_chain([record, *recent], what=what)
+    return RecordFile(record=record, recent=recent, first=first)
+
+
+def check_chain(records: Sequence[Record], *, what: str) -> None:
+    """Check that each of *records*, newest first, names the hash of the next one.
+
+    Raises:
+        IntegrityError: One does not, or their numbers do not count down by one.
+    """
+    for newer, older in pairwise(records):
+        if newer.number != older.number + 1 or newer.prev != record_hash(older):
+            raise IntegrityError(
+                f"The {what} breaks the hash chain between v{older.number} and v{newer.number}: "
+                "one of them was altered."
+            )
+
+
+def _to_document(record: Record) -> dict[str, Any]:
+    document: dict[str, Any] = dict(record.extra)
+    document.update(
+        number=record.number,
+        digest=record.digest,
+        version_id=record.version_id,
+        size_bytes=record.size_bytes,
+        saved_at=format_time(record.saved_at),
+        author=record.author,
+        message=record.message,
+        parent=record.parent,
+        write_id=record.write_id,
+        changes=asdict(record.changes) if record.changes else None,
+        prev=record.prev,
+    )
+    if record.source:
+        document["source"] = source_to_document(record.source)
+    return document
+
+
+def _from_document(document: Mapping[str, Any]) -> Record:
+    changes, prev = document["changes"], document["prev"]
+    return Record(
+        number=_integer(document["number"]),
+        digest=Digest(document["digest"]),
+        version_id=VersionId(_text(document["version_id"])),
+        size_bytes=_integer(document["size_bytes"]),
+        saved_at=parse_time(document["saved_at"]),
+        author=None if document["author"] is None else _text(document["author"]),
+        message=_text(document["message"]),
+        parent=None if document["parent"] is None else _integer(document["parent"]),
+        write_id=WriteId(_text(document["write_id"])),
+        changes=Changes(**changes) if changes else None,
+        source=source_from_document(document["source"]) if document.get("source") else None,
+        prev=Digest(prev) if prev is not None else None,
+        extra={name: value for name, value in document.items() if name not in _KNOWN},
+    )
+
+
+def source_to_document(source: Source) -> dict[str, Any]:
+    """Return *source* as plain values."""
+    return {
+        "area": source.area.value,
+        "key": source.key,
+        "number": source.number,
+        "version_id": source.version_id,
+    }
+
+
+def source_from_document(document: Mapping[str, Any]) -> Source:
+    """Return the source that :func:`source_to_document` described."""
+    return Source(
+        area=Area(document["area"]),
+        key=NotebookKey(document["key"]),
+        number=document["number"],
+        version_id=VersionId(document["version_id"]),
+    )
+
+
+def _integer(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"not an integer: {value!r}")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"not a text: {value!r}")
+    return value

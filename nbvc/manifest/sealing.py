@@ -1,0 +1,78 @@
+r"""JSON documents that show damage: the encoding of records, states and store settings.
+
+A sealed document is canonical JSON (keys sorted, no white space, ASCII with ``\u`` escapes) whose
+last member, ``check``, is the SHA-256 of the same document without it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from nbvc.errors import IntegrityError, StoreMisconfigured
+
+FORMAT = 1
+_OPENING = b',"check":"'
+_SEAL_LENGTH = len(_OPENING) + 64 + len(b'"}')
+
+
+def canonical(document: Mapping[str, Any]) -> bytes:
+    """Return the one encoding of *document* over which digests are taken."""
+    return json.dumps(
+        document, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+    ).encode("ascii")
+
+
+def seal(document: Mapping[str, Any]) -> bytes:
+    """Return *document* as bytes whose damage :func:`unseal` will notice."""
+    body = canonical(document)
+    check = hashlib.sha256(body).hexdigest().encode("ascii")
+    return body[:-1] + _OPENING + check + b'"}'
+
+
+def unseal(data: bytes, *, what: str) -> dict[str, Any]:
+    """Return the document in *data*, without its ``check``.
+
+    Args:
+        data: Bytes as :func:`seal` made them.
+        what: How to name the document in an error, as in "record v3 of mine.ipynb".
+
+    Raises:
+        IntegrityError: The bytes are not the bytes that were sealed.
+        StoreMisconfigured: A newer release of nbvc wrote them.
+    """
+    body, seal_ = data[:-_SEAL_LENGTH] + b"}", data[-_SEAL_LENGTH:]
+    check = hashlib.sha256(body).hexdigest().encode("ascii")
+    if seal_ != _OPENING + check + b'"}':
+        raise IntegrityError(
+            f"The {what} is damaged: its checksum does not fit its content.",
+            hint="Nothing was changed. The notebook versions themselves are stored apart from it.",
+        )
+    document: dict[str, Any] = json.loads(body)
+    written = document.get("format")
+    if not isinstance(written, int) or written > FORMAT:
+        raise StoreMisconfigured(
+            f"The {what} has format {written!r}; this nbvc reads up to {FORMAT}.",
+            hint="Upgrade nbvc: pip install --upgrade nbvc",
+        )
+    return document
+
+
+def format_time(moment: datetime) -> str:
+    """Return *moment* as RFC 3339 in UTC with microseconds: ``2026-08-01T09:30:00.000000Z``."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def parse_time(text: str) -> datetime:
+    """Return the moment that :func:`format_time` wrote.
+
+    Raises:
+        ValueError: It is not such a text, or names no zone.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"no time zone in {text!r}")
+    return moment.astimezone(UTC)

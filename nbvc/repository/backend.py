@@ -1,0 +1,70 @@
+"""What every operation of a repository works with: a store, its layout, a cache, parallelism."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from nbvc.manifest.layout import Layout
+from nbvc.repository.parallel import Parallel
+from nbvc.stores.base import Store
+
+
+class Cache(Protocol):
+    """Keeps bytes that never change under a name. May forget, and may never fail."""
+
+    def get(self, name: str) -> bytes | None:
+        """Return what was kept under *name*, or ``None``."""
+        ...
+
+    def put(self, name: str, data: bytes) -> None:
+        """Keep *data* under *name*, if it is worth it."""
+        ...
+
+
+class NoCache:
+    """A cache that keeps nothing: for stores that are as near as a cache would be."""
+
+    def get(self, name: str) -> bytes | None:  # noqa: ARG002
+        """Return ``None``."""
+        return None
+
+    def put(self, name: str, data: bytes) -> None:
+        """Do nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """A store as the operations see it.
+
+    Attributes:
+        store: Where versions live.
+        layout: Which prefixes hold what.
+        store_id: Random identity given to the store at ``init``; names its records in the cache, so
+            that a bucket that was deleted and made again is another store. ``None``: unprepared.
+        cache: Bytes that never change.
+        parallel: Requests at once.
+        sleep: Waits for so many seconds.
+        jitter: Returns a random number from 0 up to 1.
+    """
+
+    store: Store
+    layout: Layout
+    store_id: str | None = None
+    cache: Cache = field(default_factory=NoCache)
+    parallel: Parallel
+    sleep: Callable[[float], None]
+    jitter: Callable[[], float]
+
+    def cached(self, name: str, read: Callable[[], bytes | None]) -> bytes | None:
+        """Return what the cache keeps under *name* for this store, or read and keep it."""
+        if self.store_id is None:
+            return read()
+        name = f"{self.store_id}/{name}"
+        data = self.cache.get(name)
+        if data is None:
+            data = read()
+            if data is not None:
+                self.cache.put(name, data)
+        return data

@@ -1,0 +1,310 @@
+"""The history of a notebook as readers see it: its manifest joined with the store's own listing.
+
+The listing is the truth, the manifest its index: a version that no record names is still shown.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+
+from nbvc.errors import VersionNotFound
+from nbvc.manifest.metadata import Provenance, from_metadata
+from nbvc.manifest.records import RecordFile, plan_reads
+from nbvc.manifest.states import State
+from nbvc.model import Area, NotebookKey, Record, Version, VersionId
+from nbvc.repository.backend import Backend
+from nbvc.repository.records import Manifest
+from nbvc.repository.states import newest_state_number, read_state, read_state_number
+from nbvc.stores.base import VersionEntry
+
+LOOKAHEAD = 12
+"""Records read ahead of the listing: two writers may claim numbers in another order than the one in
+which their versions were stored, within the number of writers at work at once. With it, the first
+20 versions are two reads of records."""
+
+MAX_LOOKED_INTO = 64
+"""Unindexed versions whose metadata one reading fetches, a request each; later ones show less."""
+
+FIRST_PAGE = 20
+
+
+class History:
+    """One notebook in one area, opened for reading.
+
+    What its first page needs (newest records, state, published mark, listing) is fetched when it is
+    opened, in two round trips at most: 4 requests with a warm cache, 7 without.
+
+    Args:
+        backend: The store to work on.
+        area: Workspace or published.
+        key: The notebook.
+        limit: How many versions the caller wants at most; ``None`` means all of them.
+    """
+
+    def __init__(
+        self, backend: Backend, area: Area, key: NotebookKey, *, limit: int | None = None
+    ) -> None:
+        self._backend = backend
+        self._area = area
+        self._key = key
+        self._limit = limit
+        self._manifest = Manifest(backend, area, key)
+        start = backend.parallel.start
+        count = 1_000 if limit is None else min(limit + 1, 1_000)
+        listing = start(lambda: list(self._own_entries(count)))
+        state_number = start(lambda: newest_state_number(backend, area, key))
+        published = start(self._read_published)
+        number = self._manifest.newest_number()
+        files = [start(partial(self._manifest.find, n)) for n in self._first_reads(number)]
+        self.state = self._read_state(state_number())
+        self.files = [found for file in files if (found := file()) is not None]
+        self._published = published()
+        self._listing = listing()
+        self._listing_is_whole = limit is not None or len(self._listing) < count
+
+    @property
+    def newest(self) -> RecordFile | None:
+        """The file of the newest record, ``None`` where there is no record."""
+        return self.files[0] if self.files else None
+
+    @property
+    def exists(self) -> bool:
+        """Whether the store holds or held anything under this key."""
+        return bool(self.newest or self._listing or (self.state and self.state.segments))
+
+    @property
+    def removed(self) -> bool:
+        """Whether the newest thing that the store lists under the key is a delete marker."""
+        return bool(self._listing) and self._listing[0].is_delete_marker
+
+    def versions(self) -> Iterator[Version]:
+        """Yield the versions, at most as many as the limit, newest first, as a stream."""
+        return islice(self._versions(), self._limit)
+
+    def _versions(self) -> Iterator[Version]:
+        looked_into = 0
+        for run in _runs(join(self._records(), self._entries())):
+            if run[0].indexed or looked_into >= MAX_LOOKED_INTO:
+                yield from run
+                continue
+            looked_into += len(run)
+            provenances = self._backend.parallel.map(self._look_into, run)
+            yield from map(enrich, run, provenances)
+
+    def _records(self) -> Iterator[Version]:
+        tags: dict[int, list[str]] = {}
+        for name, number in sorted((self.state.tags if self.state else {}).items()):
+            tags.setdefault(number, []).append(name)
+        for key, record in self._walk():
+            yield version_of(
+                self._area,
+                key,
+                record,
+                tags=tuple(tags.get(record.number, ())),
+                published=self._is_published(record.version_id),
+            )
+
+    def _walk(self) -> Iterator[tuple[NotebookKey, Record]]:
+        """Yield each record with the key that holds its bytes, through earlier names."""
+        segments = self.state.segments if self.state else ()
+        newest = self.newest.record.number if self.newest else segments[-1].last if segments else 0
+        wanted = newest if self._limit is None else self._limit + LOOKAHEAD
+        oldest = max(newest - wanted + 1, 1)
+        if self.newest is not None:
+            down_to = max(self.newest.first, oldest)
+            in_hand = [file for file in self.files[1:] if file.record.number >= down_to]
+            for record in self._manifest.back_from(self.newest, down_to, in_hand):
+                yield self._key, record
+        for segment in reversed(segments):
+            if segment.last < oldest:
+                return
+            manifest = Manifest(self._backend, self._area, segment.key)
+            start = manifest.file(segment.last)
+            for record in manifest.back_from(start, max(segment.first, oldest)):
+                yield segment.key, record
+
+    def _entries(self) -> Iterator[Version]:
+        earlier = self._versions_of_earlier_stay()
+        for entry in self._listing if self._listing_is_whole else self._own_entries(None):
+            if not entry.is_delete_marker and entry.version_id not in earlier:
+                yield unindexed(
+                    self._area, self._key, entry, published=self._is_published(entry.version_id)
+                )
+
+    def _versions_of_earlier_stay(self) -> frozenset[VersionId]:
+        """Return what lies under this key from before it was renamed away and back again."""
+        return frozenset(
+            record.version_id
+            for segment in (self.state.segments if self.state else ())
+            if segment.key == self._key
+            for record in self._manifest.back_from(self._manifest.file(segment.last), segment.first)
+        )
+
+    def _is_published(self, version_id: VersionId) -> bool:
+        return self._published is not None and self._published.source_version_id == version_id
+
+    def _look_into(self, version: Version) -> Provenance:
+        return read_provenance(self._backend, version)
+
+    def _first_reads(self, number: int | None) -> list[int]:
+        """Return the numbers whose files hold the first page."""
+        if number is None:
+            return []
+        wanted = (self._limit or FIRST_PAGE) + LOOKAHEAD
+        return list(islice(plan_reads(number, max(1, number - wanted + 1)), 16))
+
+    def _read_state(self, number: int | None) -> State | None:
+        if number is None:
+            return None
+        return read_state_number(self._backend, self._area, self._key, number)
+
+    def _read_published(self) -> Provenance | None:
+        if self._area is Area.PUBLISHED:
+            return None
+        return read_published(self._backend, self._key)
+
+    def _own_entries(self, limit: int | None) -> Iterator[VersionEntry]:
+        data_key = self._backend.layout.data_key(self._area, self._key)
+        for entry in self._backend.store.list_versions(data_key, limit=limit):
+            if entry.key != data_key:
+                return
+            yield entry
+
+
+def find_record(
+    backend: Backend, area: Area, key: NotebookKey, number: int
+) -> tuple[NotebookKey, Record] | None:
+    """Return record *number* and the key that holds its bytes. 1 request; more after a rename."""
+    file = Manifest(backend, area, key).find(number)
+    if file is not None:
+        return key, file.record
+    state = read_state(backend, area, key)
+    for segment in state.segments if state else ():
+        if segment.first <= number <= segment.last:
+            return segment.key, Manifest(backend, area, segment.key).file(number).record
+    return None
+
+
+def join(records: Iterator[Version], listing: Iterator[Version]) -> Iterator[Version]:
+    """Merge indexed versions with a listing that holds them too, both newest first.
+
+    Yields every indexed version in the order of *records*; a listed one that is not among them
+    comes before the next older one that is.
+    """
+    ahead: deque[Version] = deque()
+    numbers: dict[VersionId, int] = {}
+
+    def read_ahead() -> None:
+        for version in islice(records, LOOKAHEAD + 1 - len(ahead)):
+            ahead.append(version)
+            numbers[version.version_id] = version.number or 0
+
+    listed = next(listing, None)
+    read_ahead()
+    while ahead:
+        version = ahead.popleft()
+        read_ahead()
+        while listed is not None:
+            number = numbers.get(listed.version_id)
+            if number is None:
+                yield listed
+            elif number < (version.number or 0):
+                break
+            listed = next(listing, None)
+        yield version
+    while listed is not None:
+        if listed.version_id not in numbers:
+            yield listed
+        listed = next(listing, None)
+
+
+def version_of(
+    area: Area,
+    key: NotebookKey,
+    record: Record,
+    *,
+    tags: tuple[str, ...] = (),
+    published: bool = False,
+) -> Version:
+    """Return *record* as a version."""
+    return Version(
+        key=key,
+        area=area,
+        number=record.number,
+        digest=record.digest,
+        version_id=record.version_id,
+        size_bytes=record.size_bytes,
+        saved_at=record.saved_at,
+        author=record.author,
+        message=record.message,
+        parent=record.parent,
+        changes=record.changes,
+        source=record.source,
+        tags=tags,
+        published=published,
+    )
+
+
+def unindexed(
+    area: Area, key: NotebookKey, entry: VersionEntry, *, published: bool = False
+) -> Version:
+    """Return a listed version that no record names."""
+    return Version(
+        key=key,
+        area=area,
+        number=None,
+        digest=None,
+        version_id=entry.version_id,
+        size_bytes=entry.size_bytes,
+        saved_at=entry.modified_at,
+        published=published,
+    )
+
+
+def read_provenance(backend: Backend, version: Version) -> Provenance:
+    """Return what the object of *version* says of itself. 1 request."""
+    try:
+        data_key = backend.layout.data_key(version.area, version.key)
+        return from_metadata(backend.store.head(data_key, version.version_id).metadata)
+    except VersionNotFound:  # expired between the listing and now
+        return Provenance()
+
+
+def read_published(backend: Backend, key: NotebookKey) -> Provenance | None:
+    """Return what the published copy of *key* says of itself, or ``None``. 1 request."""
+    try:
+        head = backend.store.head(backend.layout.data_key(Area.PUBLISHED, key))
+    except VersionNotFound:
+        return None
+    return from_metadata(head.metadata)
+
+
+def enrich(version: Version, provenance: Provenance) -> Version:
+    """Return an unindexed *version* with what its object says of itself."""
+    return replace(
+        version,
+        digest=provenance.digest,
+        saved_at=provenance.saved_at or version.saved_at,
+        author=provenance.author,
+        message=provenance.message,
+        parent=provenance.parent,
+    )
+
+
+def _runs(versions: Iterator[Version]) -> Iterator[list[Version]]:
+    """Group unindexed neighbours, so that they can be looked into at once."""
+    run: list[Version] = []
+    for version in versions:
+        if run and (version.indexed or len(run) == LOOKAHEAD):
+            yield run
+            run = []
+        if version.indexed:
+            yield [version]
+        else:
+            run.append(version)
+    if run:
+        yield run

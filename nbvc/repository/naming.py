@@ -1,0 +1,245 @@
+"""What may change about a notebook: its tags, its name, and whether it is removed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from nbvc.errors import AlreadyExists, InvalidInput, VersionNotFound
+from nbvc.manifest.metadata import Provenance, from_metadata, to_metadata
+from nbvc.manifest.records import record_hash
+from nbvc.manifest.states import MAX_SEGMENTS, MAX_TAGS, Segment, State
+from nbvc.model import Area, Changes, Digest, NotebookKey, Record, Source, Version
+from nbvc.refs import check_tag
+from nbvc.repository.backend import Backend
+from nbvc.repository.history import History
+from nbvc.repository.records import Manifest, Start
+from nbvc.repository.resolving import no_notebook
+from nbvc.repository.saving import Act, Known
+from nbvc.repository.states import Change, change_state, read_state
+from nbvc.stores.base import Stored
+
+_NO_CHANGES = Changes(cells_added=0, cells_removed=0, cells_changed=0, outputs_only=False)
+
+
+def read_tags(backend: Backend, key: NotebookKey) -> Mapping[str, int]:
+    """Return the tags of a notebook: name to number. 1 or 2 requests."""
+    state = read_state(backend, Area.WORKSPACE, key)
+    return dict(state.tags) if state else {}
+
+
+def set_tag(
+    backend: Backend, key: NotebookKey, name: str, number: int, act: Act, *, move: bool
+) -> int | None:
+    """Give version *number* the tag *name*; return the number that had it before.
+
+    Atomic. Idempotent.
+
+    Raises:
+        InvalidRef: *name* cannot be a tag.
+        AlreadyExists: Another version has the tag, and *move* is False.
+        InvalidInput: The notebook has 1,000 tags already.
+    """
+    check_tag(name)
+    before: list[int | None] = [None]
+
+    def change(state: State) -> State | None:
+        before[0] = state.tags.get(name)
+        if before[0] == number:
+            return None
+        if before[0] is not None and not move:
+            raise AlreadyExists(
+                f"The tag {name} is at v{before[0]} of {key}.",
+                hint=f"Move it with: nbvc tag --force {key.rpartition('/')[2]}@v{number} {name}",
+            )
+        if len(state.tags) >= MAX_TAGS:
+            raise InvalidInput(f"{key} has {MAX_TAGS} tags, which is the most a notebook can have.")
+        return replace(state, tags={**state.tags, name: number})
+
+    _change(backend, key, change, act, "tag")
+    return before[0]
+
+
+def delete_tag(backend: Backend, key: NotebookKey, name: str, act: Act) -> int:
+    """Take the tag *name* away; return the number that had it. Atomic.
+
+    Raises:
+        VersionNotFound: There is no such tag.
+    """
+    before: list[int] = []
+
+    def change(state: State) -> State:
+        if name not in state.tags:
+            raise VersionNotFound(
+                f"{key} has no tag {name}.", hint=f"nbvc tag {key.rpartition('/')[2]} lists them."
+            )
+        before[:] = [state.tags[name]]
+        return replace(state, tags={n: v for n, v in state.tags.items() if n != name})
+
+    _change(backend, key, change, act, "untag")
+    return before[0]
+
+
+def remove(backend: Backend, key: NotebookKey, act: Act) -> None:
+    """Hide a notebook behind a delete marker; all its versions stay and can be checked out.
+
+    Idempotent: what is removed already stays so.
+
+    Raises:
+        NotebookNotFound: There is no such notebook.
+    """
+    history = History(backend, Area.WORKSPACE, key, limit=1)
+    if not history.exists:
+        raise no_notebook(key, Area.WORKSPACE)
+    _change(
+        backend,
+        key,
+        lambda state: None if state.removed else replace(state, removed=True),
+        act,
+        "remove",
+    )
+    if not history.removed:
+        backend.store.delete(backend.layout.data_key(Area.WORKSPACE, key))
+
+
+def rename(backend: Backend, old: NotebookKey, new: NotebookKey, act: Act) -> Known:
+    """Give a notebook another name; its numbers, tags and versions follow.
+
+    The copy (inside the store) comes first, then the link to the old name, its record, and last the
+    marker on the old name: after a crash, the same call picks up where it stopped.
+
+    Returns:
+        The newest version under the new name: a record that says where it came from.
+
+    Raises:
+        NotebookNotFound: There is no notebook *old*.
+        AlreadyExists: *new* has a history of its own.
+    """
+    history = History(backend, Area.WORKSPACE, old, limit=1)
+    newest = next(history.versions(), None)
+    if newest is None:
+        raise no_notebook(old, Area.WORKSPACE)
+    if newest.number is None or newest.key != old:
+        raise InvalidInput(
+            f"The latest version of {old} has no record yet, so it cannot be renamed.",
+            hint=f"Save it once more first: nbvc save {old.rpartition('/')[2]}",
+        )
+    segments = _segments(old, history, newest)
+    stored = _copy_once(backend, old, new, newest, segments, act)
+    _link(backend, new, segments, history.state, act)
+    before = Manifest(backend, Area.WORKSPACE, newest.key).file(newest.number).record
+    source = Source(
+        area=Area.WORKSPACE, key=old, number=newest.number, version_id=newest.version_id
+    )
+
+    def make(number: int, prev: Digest | None) -> Record:
+        return Record(
+            number=number,
+            digest=before.digest,
+            version_id=stored.version_id,
+            size_bytes=before.size_bytes,
+            saved_at=act.now,
+            author=act.author,
+            message=act.message,
+            parent=before.number,
+            write_id=act.write_id,
+            changes=_NO_CHANGES,
+            source=source,
+            prev=prev,
+        )
+
+    target = Manifest(backend, Area.WORKSPACE, new)
+    start = Start(first=before.number + 1, prev=record_hash(before))
+    present = target.newest()
+    head = present if present and present.first == start.first else None
+    file = target.append(head, make, start)
+    _change(backend, old, lambda state: replace(state, moved_to=new), act, "moved")
+    backend.store.delete(backend.layout.data_key(Area.WORKSPACE, old))
+    return Known(file=file, etag=stored.etag)
+
+
+def _segments(old: NotebookKey, history: History, newest: Version) -> tuple[Segment, ...]:
+    earlier = history.state.segments if history.state else ()
+    first = history.newest.first if history.newest else 1
+    segments = (*earlier, Segment(key=old, first=first, last=newest.number or first))
+    if len(segments) > MAX_SEGMENTS:
+        raise InvalidInput(f"{old} was renamed {MAX_SEGMENTS} times, which is the most.")
+    return segments
+
+
+def _copy_once(
+    backend: Backend,
+    old: NotebookKey,
+    new: NotebookKey,
+    newest: Version,
+    segments: tuple[Segment, ...],
+    act: Act,
+) -> Stored:
+    """Copy the newest version to the new name, or find the copy that a cut-off rename left there.
+
+    Raises:
+        AlreadyExists: *new* has a history of its own.
+    """
+    target = backend.layout.data_key(Area.WORKSPACE, new)
+    there = History(backend, Area.WORKSPACE, new, limit=1)
+    returns = (
+        there.state is not None
+        and there.state.moved_to is not None
+        and any(segment.key == new for segment in segments)
+    )
+    if there.exists and not there.removed:
+        head = backend.store.head(target)
+        if from_metadata(head.metadata).source_version_id == newest.version_id and head.version_id:
+            return Stored(version_id=head.version_id, etag=head.etag)
+    if there.exists and not returns:
+        raise AlreadyExists(
+            f"{new} has versions of its own{' (it was removed)' if there.removed else ''}.",
+            hint="Choose another name: a history is never mixed into another one.",
+        )
+    provenance = Provenance(
+        digest=newest.digest,
+        write_id=act.write_id,
+        saved_at=act.now,
+        author=act.author,
+        message=act.message,
+        parent=newest.number,
+        source_number=newest.number,
+        source_version_id=newest.version_id,
+    )
+    return backend.store.copy(
+        backend.layout.data_key(Area.WORKSPACE, old),
+        newest.version_id,
+        target,
+        metadata=to_metadata(provenance),
+    )
+
+
+def _link(
+    backend: Backend,
+    new: NotebookKey,
+    segments: tuple[Segment, ...],
+    before: State | None,
+    act: Act,
+) -> None:
+    """Make *new* continue the history of its earlier names."""
+    tags = dict(before.tags) if before else {}
+
+    def change(state: State) -> State | None:
+        if state.segments == segments and state.moved_to is None:
+            return None
+        return replace(state, segments=segments, tags=tags, moved_to=None, removed=False)
+
+    _change(backend, new, change, act, "rename")
+
+
+def _change(backend: Backend, key: NotebookKey, change: Change, act: Act, action: str) -> None:
+    change_state(
+        backend,
+        Area.WORKSPACE,
+        key,
+        change,
+        action=action,
+        author=act.author,
+        now=act.now,
+        write_id=act.write_id,
+    )

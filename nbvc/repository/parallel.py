@@ -1,0 +1,79 @@
+"""Several requests at once, with one rule: results come in the order in which they were asked."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+class Parallel:
+    """A lazily started pool of threads.
+
+    With one worker, or from within one of its own threads, everything runs in place: a local store
+    gains nothing from threads, and a thread that waits for its own pool would wait for ever.
+
+    Args:
+        workers: Calls in flight at most.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._executor: ThreadPoolExecutor | None = None
+        self._inside = threading.local()
+        self._lock = threading.Lock()
+
+    def start(self, call: Callable[[], _T]) -> Callable[[], _T]:
+        """Start *call* and return a function that waits for its result, or raises its error."""
+        if self._runs_in_place:
+            return call
+        return self._submit(call).result
+
+    def map(self, function: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
+        """Yield ``function(item)`` for each item in order, reading few items ahead."""
+        if self._runs_in_place:
+            yield from map(function, items)
+            return
+        waiting: deque[Future[_R]] = deque()
+        try:
+            for item in items:
+                waiting.append(self._submit(partial(function, item)))
+                if len(waiting) > self._workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    def close(self) -> None:
+        """Stop the threads; calls that have not begun are dropped. Idempotent."""
+        with self._lock:
+            executor, self._executor = self._executor, None
+        if executor is not None:
+            executor.shutdown(wait=True, cancel_futures=True)
+
+    @property
+    def _runs_in_place(self) -> bool:
+        return self._workers < 2 or getattr(self._inside, "active", False)
+
+    def _submit(self, call: Callable[[], _T]) -> Future[_T]:
+        with self._lock:
+            if self._executor is None:
+                from concurrent.futures import ThreadPoolExecutor
+
+                self._executor = ThreadPoolExecutor(self._workers, "nbvc", self._enter)
+            executor: Any = self._executor
+        future: Future[_T] = executor.submit(call)
+        return future
+
+    def _enter(self) -> None:
+        self._inside.active = True

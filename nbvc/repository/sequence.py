@@ -1,0 +1,91 @@
+"""Sequences in a store: entries that are claimed by creating them, and never change.
+
+An entry is an object whose key is its number. Whoever creates ``n+1`` owns it. Where the store has
+no conditional writes, several may write the same key, and the oldest version of it is the winner:
+the losers remove theirs and claim the next number (design note 0002).
+"""
+
+from __future__ import annotations
+
+from nbvc.errors import PreconditionFailed, VersionNotFound
+from nbvc.manifest.layout import entry_key, entry_number
+from nbvc.model import VersionId, WriteId
+from nbvc.repository.backend import Backend
+from nbvc.stores.base import WRITE_ID, Create, VersionEntry
+
+CONTENT_TYPE = "application/json"
+MAX_CLAIMS = 200
+_FOREIGN_KEYS_TOLERATED = 4
+
+
+def newest_number(backend: Backend, prefix: str) -> int | None:
+    """Return the newest number claimed under *prefix*, or ``None``. 1 request."""
+    for entry in backend.store.list_keys(prefix, limit=_FOREIGN_KEYS_TOLERATED):
+        number = entry_number(prefix, entry.key)
+        if number is not None:
+            return number
+    return None
+
+
+def read_entry(backend: Backend, prefix: str, number: int) -> bytes | None:
+    """Return the bytes of entry *number*, or ``None`` where nobody has claimed it.
+
+    1 request, none when cached; 2 on a store without conditional writes.
+    """
+    key = entry_key(prefix, number)
+    return backend.cached(key, lambda: _fetch(backend, key))
+
+
+def claim(backend: Backend, prefix: str, number: int, data: bytes, write_id: WriteId) -> bool:
+    """Try to become the owner of entry *number* with *data*.
+
+    Atomic and durable: of any number of writers exactly one gets True, and the others' bytes are
+    never read as the entry. 1 request; 2 without conditional writes, and 1 more for a loser.
+    """
+    key = entry_key(prefix, number)
+    try:
+        stored = backend.store.put(
+            key,
+            data,
+            mode=Create(),
+            metadata={WRITE_ID: write_id},
+            content_type=CONTENT_TYPE,
+        )
+    except PreconditionFailed:
+        return False
+    if backend.store.capabilities.conditional_create:
+        return True
+    winner = _oldest(backend, key)
+    if winner is not None and winner.version_id == stored.version_id:
+        return True
+    backend.store.delete_version(key, stored.version_id)
+    return False
+
+
+def back_off(backend: Backend, attempt: int) -> None:
+    """Wait a random while after losing a number, longer the more often it was lost."""
+    if attempt > 1:
+        backend.sleep(backend.jitter() * min(0.01 * 2**attempt, 0.5))
+
+
+def _fetch(backend: Backend, key: str) -> bytes | None:
+    version_id: VersionId | None = None
+    if not backend.store.capabilities.conditional_create:
+        winner = _oldest(backend, key)
+        if winner is None:
+            return None
+        version_id = winner.version_id
+    try:
+        return backend.store.get(key, version_id).data
+    except VersionNotFound:
+        return None
+
+
+def _oldest(backend: Backend, key: str) -> VersionEntry | None:
+    oldest = None
+    for entry in backend.store.list_versions(key):
+        if entry.key != key:
+            break
+        if not entry.is_delete_marker:
+            oldest = entry
+    return oldest

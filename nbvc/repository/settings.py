@@ -1,0 +1,214 @@
+"""``.nbvc/store.json``: what a store says of itself, and how it is found out."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from nbvc.errors import (
+    AccessDenied,
+    IntegrityError,
+    PreconditionFailed,
+    StoreMisconfigured,
+    VersioningOff,
+    VersionNotFound,
+)
+from nbvc.manifest.layout import SCRATCH_PREFIX, STORE_FILE, Layout
+from nbvc.manifest.sealing import FORMAT, format_time, seal, unseal
+from nbvc.stores.base import (
+    WRITE_ID,
+    Capabilities,
+    Create,
+    Overwrite,
+    PutMode,
+    Replace,
+    Store,
+    Stored,
+)
+
+_JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSettings:
+    """What ``store.json`` holds.
+
+    Attributes:
+        store_id: Random identity of the store.
+        capabilities: What the store was found to do, by trying.
+        layout: Prefixes of the areas.
+        created_at: When the store was prepared.
+        extra: Fields that this release does not know.
+    """
+
+    store_id: str
+    capabilities: Capabilities
+    layout: Layout = field(default_factory=Layout)
+    created_at: datetime
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def encode(settings: StoreSettings) -> bytes:
+    """Return the bytes of ``store.json``."""
+    return seal(
+        {
+            **settings.extra,
+            "format": FORMAT,
+            "store_id": settings.store_id,
+            "capabilities": {
+                "conditional_create": settings.capabilities.conditional_create,
+                "conditional_replace": settings.capabilities.conditional_replace,
+            },
+            "areas": {
+                "workspace": settings.layout.workspace,
+                "published": settings.layout.published,
+            },
+            "created_at": format_time(settings.created_at),
+        }
+    )
+
+
+def decode(data: bytes) -> StoreSettings:
+    """Return the settings in *data*.
+
+    Raises:
+        IntegrityError: They are damaged.
+        StoreMisconfigured: A newer release of nbvc wrote them.
+    """
+    document = unseal(data, what=f"file {STORE_FILE} of the store")
+    document.pop("format")
+    try:
+        capabilities, areas = document.pop("capabilities"), document.pop("areas")
+        return StoreSettings(
+            store_id=str(document.pop("store_id")),
+            capabilities=Capabilities(
+                conditional_create=bool(capabilities["conditional_create"]),
+                conditional_replace=bool(capabilities["conditional_replace"]),
+            ),
+            layout=Layout(workspace=areas["workspace"], published=areas["published"]),
+            created_at=datetime.fromisoformat(document.pop("created_at")),
+            extra=document,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise IntegrityError(
+            f"The file {STORE_FILE} of the store is damaged: {error!r}."
+        ) from error
+
+
+def read_settings(store: Store) -> StoreSettings | None:
+    """Return what the store says of itself, or ``None`` for an unprepared one. 1 request."""
+    try:
+        return decode(store.get(STORE_FILE).data)
+    except VersionNotFound:
+        return None
+
+
+def prepare(
+    store: Store,
+    *,
+    token: str,
+    now: datetime,
+    layout: Layout | None = None,
+    capabilities: Capabilities | None = None,
+) -> StoreSettings:
+    """Find out what the store does, and write ``store.json``, unless it has one.
+
+    Idempotent; of two at once, the first one's settings hold.
+
+    Args:
+        store: The store.
+        token: Random text, for the identity of the store and for scratch keys.
+        now: The present time.
+        layout: Prefixes of the areas, for a new store.
+        capabilities: Known ones, for a store that need not be tried.
+
+    Raises:
+        VersioningOff: The store keeps no versions.
+        StoreMisconfigured: It answers otherwise than a versioned store must.
+    """
+    present = read_settings(store)
+    if present is not None:
+        return present
+    settings = StoreSettings(
+        store_id=token,
+        capabilities=capabilities or probe(store, token),
+        layout=layout or Layout(),
+        created_at=now,
+    )
+    mode = Create() if settings.capabilities.conditional_create else Overwrite()
+    try:
+        store.put(
+            STORE_FILE,
+            encode(settings),
+            mode=mode,
+            metadata={WRITE_ID: token},
+            content_type=_JSON,
+        )
+    except PreconditionFailed:
+        return read_settings(store) or settings
+    return settings
+
+
+def probe(store: Store, token: str) -> Capabilities:
+    """Find out by trying whether the store keeps versions and honours conditions.
+
+    Writes a few objects under ``.nbvc/scratch/`` and removes them again. A reply of success proves
+    nothing: some gateways ignore a condition and say that all is well.
+
+    Raises:
+        VersioningOff: The store keeps no versions.
+    """
+    key = f"{SCRATCH_PREFIX}{token}"
+    written: list[Stored] = []
+
+    def attempt(data: bytes, mode: PutMode) -> bool:
+        try:
+            written.append(
+                store.put(key, data, mode=mode, metadata={WRITE_ID: token}, content_type=_JSON)
+            )
+        except (PreconditionFailed, StoreMisconfigured):
+            return False
+        return True
+
+    try:
+        attempt(b"1", Overwrite())
+        attempt(b"2", Overwrite())
+        _check_versions(store, key, written)
+        create = not attempt(b"3", Create())
+        current = written[-1].etag
+        replace = attempt(b"4", Replace(current)) and not attempt(b"5", Replace(current))
+        return Capabilities(
+            conditional_create=create and _creates(store, f"{key}-new", token),
+            conditional_replace=replace,
+        )
+    finally:
+        for stored in written:
+            with contextlib.suppress(AccessDenied):  # scratch may stay where deleting is forbidden
+                store.delete_version(key, stored.version_id)
+
+
+def _creates(store: Store, key: str, token: str) -> bool:
+    """Return whether a conditional write succeeds where nothing is in the way."""
+    try:
+        stored = store.put(key, b"1", mode=Create(), metadata={WRITE_ID: token}, content_type=_JSON)
+    except (PreconditionFailed, StoreMisconfigured):
+        return False
+    with contextlib.suppress(AccessDenied):
+        store.delete_version(key, stored.version_id)
+    return True
+
+
+def _check_versions(store: Store, key: str, written: list[Stored]) -> None:
+    ids = [stored.version_id for stored in written]
+    if len(set(ids)) == 2:
+        try:
+            if store.get(key, ids[0]).data == b"1" and store.get(key, ids[1]).data == b"2":
+                return
+        except VersionNotFound:
+            pass
+    raise VersioningOff(
+        f"{store.url} does not keep the older versions of an object.",
+        hint="Turn on versioning for the bucket, or use one that has it.",
+    )

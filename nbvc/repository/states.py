@@ -1,0 +1,89 @@
+"""The states of one notebook in a store: tags, links and removal, changed by claiming the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from nbvc.errors import Conflict, IntegrityError
+from nbvc.manifest.states import State, decode, encode
+from nbvc.model import Area, Digest, NotebookKey, WriteId
+from nbvc.repository import sequence
+from nbvc.repository.backend import Backend
+
+Change = Callable[[State], State | None]
+"""Given the present state, returns the next one, or ``None`` where nothing is to be done."""
+
+
+def newest_state_number(backend: Backend, area: Area, key: NotebookKey) -> int | None:
+    """Return the number of the newest state, or ``None`` where nothing was ever set. 1 request."""
+    return sequence.newest_number(backend, backend.layout.states(area, key))
+
+
+def read_state_number(backend: Backend, area: Area, key: NotebookKey, number: int) -> State:
+    """Return a state that is known to exist. 1 request; none when cached.
+
+    Raises:
+        IntegrityError: It is damaged or missing.
+    """
+    what = f"state {number} of {key}"
+    data = sequence.read_entry(backend, backend.layout.states(area, key), number)
+    if data is None:
+        raise IntegrityError(f"The {what} is missing from the store.")
+    return decode(data, what=what)
+
+
+def read_state(backend: Backend, area: Area, key: NotebookKey) -> State | None:
+    """Return the newest state of a notebook, ``None`` where nothing was ever set. 1 or 2 requests.
+
+    Raises:
+        IntegrityError: It is damaged.
+    """
+    number = newest_state_number(backend, area, key)
+    return None if number is None else read_state_number(backend, area, key, number)
+
+
+def change_state(
+    backend: Backend,
+    area: Area,
+    key: NotebookKey,
+    change: Change,
+    *,
+    action: str,
+    author: str,
+    now: datetime,
+    write_id: WriteId,
+) -> State | None:
+    """Apply *change* to the newest state and claim the next one; again if someone was faster.
+
+    Atomic and durable. *change* may run several times, each time on a newer state.
+
+    Returns:
+        The state that holds now; ``None`` where there is still none.
+
+    Raises:
+        Conflict: 200 others were faster in a row.
+    """
+    prefix = backend.layout.states(area, key)
+    for attempt in range(sequence.MAX_CLAIMS):
+        present = read_state(backend, area, key)
+        before = present or State(
+            number=0, write_id=write_id, saved_at=now, author=author, action=action
+        )
+        after = change(before)
+        if after is None:
+            return present
+        after = replace(
+            after,
+            number=before.number + 1,
+            write_id=write_id,
+            saved_at=now,
+            author=author,
+            action=action,
+            prev=Digest.of(encode(present)) if present else None,
+        )
+        if sequence.claim(backend, prefix, after.number, encode(after), write_id):
+            return after
+        sequence.back_off(backend, attempt)
+    raise Conflict(f"{key} is being changed by many others.", hint="Run the command again.")
