@@ -1,0 +1,35 @@
+"""Make text from elsewhere safe to print: names, messages, authors and cells may be hostile.
+
+A terminal obeys control characters, and bidirectional overrides make text read differently from
+what it is (CVE-2021-42574). Both are replaced by escapes that a reader sees.
+"""
+
+from __future__ import annotations
+
+import re
+
+_INVISIBLE = (
+    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 but tab and newline, DEL, C1
+    "\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"  # direction marks, line separators
+    "\ud800-\udfff"  # lone surrogates, which no terminal encoding can carry
+)
+_UNPRINTABLE = re.compile(f"[{_INVISIBLE}]")
+_UNPRINTABLE_IN_LINE = re.compile(f"[{_INVISIBLE}\t\n]")
+
+
+def printable(text: str) -> str:
+    r"""Return *text* with what a terminal would obey written as escapes such as ``\x1b``.
+
+    Newlines and tabs stay. Doing it twice changes nothing more.
+    """
+    return _UNPRINTABLE.sub(_escape, text)
+
+
+def printable_line(text: str) -> str:
+    """Return *text* like ``printable``, with newlines and tabs escaped as well."""
+    return _UNPRINTABLE_IN_LINE.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
