@@ -32,6 +32,11 @@ class Call:
     source: str | None = None
 
     @property
+    def reads(self) -> bool:
+        """Whether it needs an object that is there already."""
+        return self.source is not None or self.action == "read"
+
+    @property
     def read_url(self) -> str:
         """What must exist for the call to succeed."""
         return self.source or self.url

@@ -76,6 +76,8 @@ def _missing(reply: Reply, call: Call) -> e.NbvcError:
         return _no_bucket(reply, call)
     if call.conditional:  # If-Match on a key without a current object
         return _condition(reply, call)
+    if call.changes and not call.reads:  # nothing had to be there
+        return _refused(reply, call)
     if reply.headers.get("x-amz-delete-marker") == "true":
         return e.VersionNotFound(
             f"{call.read_url} was deleted.", hint="Its older versions are still in the bucket."
@@ -84,7 +86,7 @@ def _missing(reply: Reply, call: Call) -> e.NbvcError:
 
 
 def _not_allowed(reply: Reply, call: Call) -> e.NbvcError:
-    if call.keyed and not call.conditional:
+    if call.reads:
         return e.VersionNotFound(f"{call.read_url} is a delete marker: it has no content.")
     return _refused(reply, call)
 
