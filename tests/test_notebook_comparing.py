@@ -1,17 +1,27 @@
 from __future__ import annotations
 
 import random
+import tarfile
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nbvc.errors import InvalidNotebook
 from nbvc.model import Changes
 from nbvc.notebook import compare, describe_changes, read_outline, stat
 from nbvc.notebook.outline import CellOutline, Outline
 from nbvc.notebook.pairing import pair_cells
-from tests.notebook_samples import code, markdown, notebook, old_notebook, stream
+from tests.notebook_samples import (
+    CORPUS,
+    code,
+    markdown,
+    needs_corpus,
+    notebook,
+    old_notebook,
+    stream,
+)
 
 
 def changes_between(old: bytes, new: bytes) -> tuple[int, int, int, bool]:
@@ -242,3 +252,33 @@ def test_reordering_never_adds_or_removes_distinct_cells(
     changes = compare(old, new)
     assert (changes.cells_added, changes.cells_removed, changes.outputs_only) == (0, 0, False)
     assert (changes.cells_changed == 0) == (cells == shuffled)
+
+
+@needs_corpus
+@pytest.mark.corpus
+def test_two_hundred_real_versions_add_up() -> None:
+    """From version to version of real notebooks the counts hold, and broken JSON is named."""
+    previous: dict[str, Outline] = {}
+    broken = []
+    with tarfile.open(CORPUS / "handson-ml.tar.xz") as archive:
+        for member in archive:
+            file = archive.extractfile(member)
+            if file is None:
+                continue
+            folder, _, name = member.name.rpartition("/")
+            try:
+                outline = read_outline(file.read(), name=name)
+            except InvalidNotebook as error:
+                broken.append(error.message)
+                continue
+            old = previous.get(folder)
+            changes = compare(old, outline)
+            before = len(old.cells) if old else 0
+            assert len(outline.cells) == before + changes.cells_added - changes.cells_removed
+            assert Outline.from_bytes(outline.to_bytes()) == outline
+            previous[folder] = outline
+    assert [message.partition(" ")[0] for message in broken] == [
+        f"0{n}.ipynb" for n in (14, 15, 16)
+    ]
+    assert all("line 4642, column 5" in message for message in broken)
+    assert len(previous) == 8
