@@ -27,6 +27,7 @@ class Environment:
         variables: Environment variables.
         user_config_file: Where the user's own settings are (it need not exist).
         cache_dir: Folder for what can be fetched again.
+        cwd: Working directory.
         login: Login name of the user.
         now: Returns the present time, in UTC.
         timezone: The user's zone, for dates without one; ``None`` means the machine's.
@@ -38,6 +39,7 @@ class Environment:
     variables: Mapping[str, str]
     user_config_file: Path
     cache_dir: Path
+    cwd: Path
     login: str
     now: Callable[[], datetime]
     timezone: tzinfo | None
@@ -59,6 +61,7 @@ class Environment:
                 Path(config) if config else platformdirs.user_config_path("nbvc") / "config.toml"
             ),
             cache_dir=Path(cache) if cache else platformdirs.user_cache_path("nbvc"),
+            cwd=Path.cwd(),
             login=_login(variables),
             now=lambda: datetime.now(UTC),
             timezone=None,

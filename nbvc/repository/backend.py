@@ -8,7 +8,7 @@ from typing import Protocol
 
 from nbvc.manifest.layout import Layout
 from nbvc.repository.parallel import Parallel
-from nbvc.stores.base import Store
+from nbvc.stores.base import Capabilities, Store
 
 
 class Cache(Protocol):
@@ -41,6 +41,7 @@ class Backend:
     Attributes:
         store: Where versions live.
         layout: Which prefixes hold what.
+        capabilities: What the store was found to do, as ``store.json`` says.
         store_id: Random identity given to the store at ``init``; names its records in the cache, so
             that a bucket that was deleted and made again is another store. ``None``: unprepared.
         cache: Bytes that never change.
@@ -51,6 +52,7 @@ class Backend:
 
     store: Store
     layout: Layout
+    capabilities: Capabilities
     store_id: str | None = None
     cache: Cache = field(default_factory=NoCache)
     parallel: Parallel

@@ -50,6 +50,7 @@ class Repository:
         self._backend = Backend(
             store=store,
             layout=settings.layout if settings else Layout(),
+            capabilities=settings.capabilities if settings else store.capabilities,
             store_id=settings.store_id if settings else None,
             cache=self._cache,
             parallel=Parallel(1 if local else REMOTE_WORKERS),
@@ -163,7 +164,8 @@ class Repository:
             VersionNotFound: The store does not have them any more.
         """
         digest = version.digest
-        if digest is not None and (cached := self._cache.get(f"blobs/{digest}")) is not None:
+        cached = self._cache.get(f"blobs/{digest}") if digest is not None else None
+        if cached is not None and Digest.of(cached) == digest:
             return cached
         data_key = self.layout.data_key(version.area, version.key)
         for _ in range(2):

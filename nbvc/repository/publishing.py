@@ -79,7 +79,7 @@ def publish(
         )
 
     manifest = Manifest(backend, Area.PUBLISHED, key)
-    if known is None and not backend.store.capabilities.conditional_create:
+    if known is None and not backend.capabilities.conditional_create:
         known = manifest.newest()
     return Publication(key=key, source=version, file=manifest.append(known, make))
 

@@ -100,7 +100,8 @@ def save(backend: Backend, key: NotebookKey, draft: Draft, act: Act, known: Know
     is new; more where others wrote meanwhile: their unindexed versions are adopted first.
 
     Returns:
-        The new newest version.
+        The newest version now. Where *known* is ``None`` and the newest version has these very
+        bytes already, that one: nothing is stored then.
 
     Raises:
         OutcomeUnknown: No clear reply came, and none could be had; the version may be stored.
@@ -131,6 +132,9 @@ def save(backend: Backend, key: NotebookKey, draft: Draft, act: Act, known: Know
         stored = put(mode)
         alone = known is not None or isinstance(mode, Create)
     except PreconditionFailed:
+        present = _present(backend, key, draft.digest) if known is None else None
+        if present is not None:
+            return present
         stored = put(Overwrite())
         alone = False
     make = record_maker(draft, act, stored.version_id)
@@ -164,10 +168,21 @@ def record_maker(draft: Draft, act: Act, version_id: VersionId) -> RecordMaker:
 
 
 def _mode(backend: Backend, known: Known | None) -> PutMode:
-    capabilities = backend.store.capabilities
+    capabilities = backend.capabilities
     if known is not None:
         return Replace(known.etag) if capabilities.conditional_replace else Overwrite()
     return Create() if capabilities.conditional_create else Overwrite()
+
+
+def _present(backend: Backend, key: NotebookKey, digest: Digest) -> Known | None:
+    """Return the newest version, if these very bytes are it: nothing need be stored then."""
+    newest = Manifest(backend, Area.WORKSPACE, key).newest()
+    if newest is None or newest.record.digest != digest:
+        return None
+    head = backend.store.head(backend.layout.data_key(Area.WORKSPACE, key))
+    if head.version_id != newest.record.version_id:
+        return None
+    return Known(file=newest, etag=head.etag)
 
 
 def _catch_up(

@@ -53,7 +53,7 @@ def claim(backend: Backend, prefix: str, number: int, data: bytes, write_id: Wri
         )
     except PreconditionFailed:
         return False
-    if backend.store.capabilities.conditional_create:
+    if backend.capabilities.conditional_create:
         return True
     winner = _oldest(backend, key)
     if winner is not None and winner.version_id == stored.version_id:
@@ -70,7 +70,7 @@ def back_off(backend: Backend, attempt: int) -> None:
 
 def _fetch(backend: Backend, key: str) -> bytes | None:
     version_id: VersionId | None = None
-    if not backend.store.capabilities.conditional_create:
+    if not backend.capabilities.conditional_create:
         winner = _oldest(backend, key)
         if winner is None:
             return None

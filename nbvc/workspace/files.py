@@ -1,0 +1,211 @@
+"""Local files: read them whole, write them all or nothing, find notebooks, stay in the folder."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from nbvc.errors import (
+    AccessDenied,
+    InvalidInput,
+    InvalidKey,
+    NbvcError,
+    NotebookNotFound,
+    UnsavedChanges,
+)
+from nbvc.model import CONTROL_FOLDERS, NOTEBOOK_SUFFIX, NotebookKey
+
+MAX_NOTEBOOKS = 1_000_000
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """What shows, without reading it, that a file has not been written to.
+
+    Attributes:
+        size_bytes: Length.
+        mtime_ns: Time of the last write.
+        inode: Number of the file in its file system.
+    """
+
+    size_bytes: int
+    mtime_ns: int
+    inode: int
+
+
+def stamp(path: Path) -> Stamp | None:
+    """Return the stamp of a file, or ``None`` where there is no regular file."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    return Stamp(size_bytes=found.st_size, mtime_ns=found.st_mtime_ns, inode=found.st_ino)
+
+
+def read_file(path: Path, *, shown: str) -> tuple[bytes, Stamp]:
+    """Return the bytes of a file and its stamp, both of the same moment.
+
+    Args:
+        path: The file.
+        shown: How to name it in an error.
+
+    Raises:
+        NotebookNotFound: There is no such file.
+        AccessDenied: It may not be read.
+        InvalidInput: It is no regular file, or is being written to all the time.
+    """
+    try:
+        for _ in range(3):
+            before = stamp(path)
+            if before is None:
+                break
+            data = path.read_bytes()
+            if stamp(path) == before and len(data) == before.size_bytes:
+                return data, before
+    except PermissionError as error:
+        raise AccessDenied(f"{shown} may not be read.", hint=f"ls -l {shown}") from error
+    except OSError as error:
+        raise InvalidInput(f"{shown} cannot be read: {error.strerror}.") from error
+    if not path.exists():
+        raise NotebookNotFound(f"There is no file {shown}.")
+    if not path.is_file():
+        raise InvalidInput(f"{shown} is not a file.")
+    raise InvalidInput(f"{shown} is being written to.", hint="Run the command again.")
+
+
+def write_file(
+    path: Path, data: bytes, *, token: str, expected: Stamp | None = None, check: bool = False
+) -> Stamp:
+    """Replace a file all or nothing: a reader, or a crash, sees the old bytes or the new ones.
+
+    Durable when this returns. The permissions of a file that was there are kept.
+
+    Args:
+        path: The file; its folder must exist.
+        data: Its new bytes.
+        token: Random text, for the name of the temporary file next to it.
+        expected: With *check*, the stamp that the file must still have (``None``: no file).
+        check: Whether to look at *expected* just before replacing.
+
+    Raises:
+        UnsavedChanges: The file was changed meanwhile; it was left as it is.
+        AccessDenied: It may not be written.
+        NbvcError: The disk is full, or fails.
+    """
+    temporary = path.with_name(f".{path.name[:80]}.{token[:12]}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            if path.exists():
+                os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
+            os.fsync(file.fileno())
+        if check and stamp(path) != expected:
+            raise UnsavedChanges(
+                f"{path.name} was changed just now by another program; it was left as it is.",
+                hint="Run the command again.",
+            )
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise _explain(error, path) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+    written = stamp(path)
+    if written is None:
+        raise NbvcError(f"{path} disappeared right after it was written.")
+    return written
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in *folder* durable, where the system can."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Make *folder* and its parents, durably. Idempotent.
+
+    Raises:
+        AccessDenied: It may not be made.
+        NbvcError: The disk is full, or a file is in the way.
+    """
+    try:
+        missing = [folder, *folder.parents]
+        folder.mkdir(parents=True, exist_ok=True)
+        sync_folder(next(parent for parent in missing[1:] if parent.exists()))
+    except OSError as error:
+        raise _explain(error, folder) from error
+
+
+def find_notebooks(folder: Path, below: Path | None = None) -> Iterator[PurePosixPath]:
+    """Yield the notebooks in *folder*, or in the part of it *below*, relative to it, in order.
+
+    Hidden folders, links to folders and folders that are workspaces of their own are passed over.
+    """
+    start = below or folder
+    for parent, names, files in os.walk(start):
+        here = Path(parent)
+        names[:] = sorted(
+            name
+            for name in names
+            if not name.startswith(".")
+            and name.casefold() not in CONTROL_FOLDERS
+            and not (here / name / ".nbvc").is_dir()
+        )
+        for name in sorted(files):
+            if name.endswith(NOTEBOOK_SUFFIX) and not name.startswith("."):
+                yield PurePosixPath((here / name).relative_to(folder).as_posix())
+
+
+def inside(folder: Path, path: Path) -> PurePosixPath:
+    """Return *path* relative to *folder*: the one check that a path stays inside.
+
+    Links are followed first, so a link that leads outside is outside.
+
+    Args:
+        folder: The workspace, resolved.
+        path: Absolute path; the file need not exist.
+
+    Raises:
+        InvalidKey: It is outside, or cannot name a notebook.
+    """
+    try:
+        resolved = path.resolve()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InvalidKey(f"{str(path)!a} is no usable path.") from error
+    if not resolved.is_relative_to(folder) or resolved == folder:
+        raise InvalidKey(
+            f"{path} is outside of the workspace {folder}.",
+            hint="Use a path inside it, or make a workspace there: nbvc init",
+        )
+    relative = PurePosixPath(resolved.relative_to(folder).as_posix())
+    NotebookKey(str(relative))
+    return relative
+
+
+def _explain(error: OSError, path: Path) -> NbvcError:
+    if error.errno in _FULL:
+        return NbvcError(
+            f"{path.name} could not be written: the disk that holds {path.parent} is full.",
+            hint="Nothing was changed. Make room, then run the command again.",
+        )
+    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+        return AccessDenied(
+            f"{path.parent} may not be written to ({error.strerror}).", hint=f"ls -ld {path.parent}"
+        )
+    return NbvcError(f"{path} could not be written: {error.strerror or error}.")

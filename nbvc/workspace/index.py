@@ -1,0 +1,233 @@
+"""What a workspace remembers of its notebooks, in ``.nbvc/workspace.sqlite3``.
+
+All of it can be learned again from the store: without it, commands cost a few more requests.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from nbvc.errors import AccessDenied, IntegrityError, NbvcError, StoreUnavailable
+from nbvc.manifest.records import RecordFile, decode, encode
+from nbvc.model import Digest, VersionId
+from nbvc.notebook import Outline
+from nbvc.repository import Known
+from nbvc.workspace.files import Stamp
+
+_FORMAT = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS notebooks (
+    path TEXT PRIMARY KEY,
+    base_number INTEGER, base_digest TEXT, base_version_id TEXT, outline BLOB,
+    size INTEGER, mtime_ns INTEGER, inode INTEGER, file_digest TEXT,
+    head BLOB, etag TEXT, published BLOB
+) WITHOUT ROWID;
+"""
+_SELECT = """
+SELECT path, base_number, base_digest, base_version_id, outline, size, mtime_ns, inode, file_digest,
+    head, etag, published FROM notebooks WHERE path = ?
+"""
+_INSERT = """
+INSERT OR REPLACE INTO notebooks (path, base_number, base_digest, base_version_id, outline, size,
+    mtime_ns, inode, file_digest, head, etag, published) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """The version that a working copy is based on.
+
+    Attributes:
+        number: Its number, where it has one.
+        digest: Its digest.
+        version_id: Its version ID.
+        outline: Its cells, for telling what changed; ``None`` where it is no valid notebook.
+    """
+
+    number: int | None
+    digest: Digest
+    version_id: VersionId
+    outline: Outline | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What is remembered of one notebook.
+
+    Attributes:
+        path: Relative to the workspace.
+        base: What the working copy is based on; ``None``: nothing known.
+        stamp: Stamp of the file when its digest was taken.
+        file_digest: That digest.
+        known: The newest version that was seen.
+        published: The newest published record that was seen.
+    """
+
+    path: str
+    base: Base | None = None
+    stamp: Stamp | None = None
+    file_digest: Digest | None = None
+    known: Known | None = None
+    published: RecordFile | None = None
+
+
+class Index:
+    """The remembered entries. Safe for several threads and processes; durable.
+
+    Args:
+        path: The database; made when missing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        with self._explained():
+            self._connection = sqlite3.connect(
+                path, timeout=30, isolation_level=None, check_same_thread=False
+            )
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                self._connection.execute("PRAGMA synchronous = NORMAL")
+                self._prepare()
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def close(self) -> None:
+        """Let go of the file. Idempotent."""
+        self._connection.close()
+
+    def setting(self, name: str) -> bytes | None:
+        """Return what was kept under *name*."""
+        rows = self._query("SELECT value FROM settings WHERE name = ?", (name,))
+        return rows[0][0] if rows else None
+
+    def set_setting(self, name: str, value: bytes) -> None:
+        """Keep *value* under *name*."""
+        self._query("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
+
+    def get(self, path: str) -> Entry:
+        """Return what is remembered of the notebook at *path*: an empty entry where nothing is."""
+        rows = self._query(_SELECT, (path,))
+        return _entry(rows[0]) if rows else Entry(path=path)
+
+    def paths(self) -> list[str]:
+        """Return the paths of all remembered notebooks, in order."""
+        return [row[0] for row in self._query("SELECT path FROM notebooks ORDER BY path", ())]
+
+    def put(self, entry: Entry) -> None:
+        """Remember *entry* in place of what was remembered of its path."""
+        self._query(_INSERT, _row(entry))
+
+    def forget(self, path: str) -> None:
+        """Forget the notebook at *path*."""
+        self._query("DELETE FROM notebooks WHERE path = ?", (path,))
+
+    def forget_store(self) -> None:
+        """Forget what was seen in the store, as after binding the folder to another one."""
+        for path in self.paths():
+            self.put(replace(self.get(path), known=None, published=None))
+
+    def _query(self, sql: str, values: _Row) -> list[_Row]:
+        with self._lock, self._explained():
+            return self._connection.execute(sql, values).fetchall()
+
+    def _prepare(self) -> None:
+        (found,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if found > _FORMAT:
+            raise NbvcError(
+                f"{self._path} was written by a newer nbvc.", hint="pip install --upgrade nbvc"
+            )
+        if found < _FORMAT:
+            self._connection.executescript(_SCHEMA)
+            self._connection.execute(f"PRAGMA user_version = {_FORMAT}")
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            text = str(error)
+            if "locked" in text or "busy" in text:
+                raise StoreUnavailable(
+                    f"{self._path} is in use by another program.", hint="Run the command again."
+                ) from error
+            if "readonly" in text or "unable to open" in text:
+                raise AccessDenied(f"{self._path} may not be written to.") from error
+            if "full" in text:
+                raise NbvcError(
+                    f"The disk that holds {self._path.parent} is full.", hint="Make room there."
+                ) from error
+            raise IntegrityError(
+                f"{self._path} is damaged ({text}).",
+                hint=f"Remove it: all of it can be learned again from the store. rm {self._path}",
+            ) from error
+
+
+def _row(entry: Entry) -> _Row:
+    base, stamp, known = entry.base, entry.stamp, entry.known
+    return (
+        entry.path,
+        base.number if base else None,
+        base.digest if base else None,
+        base.version_id if base else None,
+        base.outline.to_bytes() if base and base.outline else None,
+        stamp.size_bytes if stamp else None,
+        stamp.mtime_ns if stamp else None,
+        stamp.inode if stamp else None,
+        entry.file_digest,
+        encode(known.file) if known else None,
+        known.etag if known else None,
+        encode(entry.published) if entry.published else None,
+    )
+
+
+def _entry(row: _Row) -> Entry:
+    try:
+        return _decoded(*row)
+    except (IntegrityError, TypeError, ValueError):  # worth no more than a few requests
+        return Entry(path=str(row[0]))
+
+
+def _decoded(
+    path: str,
+    number: int | None,
+    digest: str | None,
+    version_id: str | None,
+    outline: bytes | None,
+    size: int | None,
+    mtime_ns: int | None,
+    inode: int | None,
+    file_digest: str | None,
+    head: bytes | None,
+    etag: str | None,
+    published: bytes | None,
+) -> Entry:
+    base = stamp = known = None
+    if digest is not None and version_id is not None:
+        base = Base(
+            number=number,
+            digest=Digest(digest),
+            version_id=VersionId(version_id),
+            outline=Outline.from_bytes(outline) if outline is not None else None,
+        )
+    if size is not None and mtime_ns is not None and inode is not None:
+        stamp = Stamp(size_bytes=size, mtime_ns=mtime_ns, inode=inode)
+    if head is not None and etag is not None:
+        known = Known(file=decode(head, what="remembered record"), etag=etag)
+    return Entry(
+        path=path,
+        base=base,
+        stamp=stamp,
+        file_digest=Digest(file_digest) if file_digest else None,
+        known=known,
+        published=decode(published, what="remembered record") if published else None,
+    )

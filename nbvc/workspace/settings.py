@@ -1,0 +1,266 @@
+"""Settings, where each may be set, and which place won.
+
+The order is: flag, environment, workspace, user, default.
+
+A workspace folder can come from a stranger. So its file may say which store and namespace it
+belongs to, and nothing else: no endpoint, no profile, no credentials, no command.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nbvc.environment import Environment
+from nbvc.errors import InvalidConfig
+from nbvc.stores.opening import ConnectionOptions
+from nbvc.workspace.files import write_file
+
+CONTROL_FOLDER = ".nbvc"
+CONFIG_FILE = "config.toml"
+EMBEDDED = "embedded"
+MAX_CONFIG_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One setting.
+
+    Attributes:
+        name: As in files and on the command line.
+        help: What it does, in one line.
+        in_workspace: Whether a workspace file may hold it.
+        per_store: Whether the user's file keeps it under the URL of a store.
+        default: Value where nothing is set, as text.
+    """
+
+    name: str
+    help: str
+    in_workspace: bool = False
+    per_store: bool = False
+    default: str | None = None
+
+    @property
+    def variable(self) -> str:
+        """Name of its environment variable."""
+        return f"NBVC_{self.name.upper()}"
+
+
+SETTINGS = {
+    setting.name: setting
+    for setting in (
+        Setting(name="store", help="URL of the store of this folder", in_workspace=True),
+        Setting(name="namespace", help="Your part of the store's keys", in_workspace=True),
+        Setting(name="author", help="Name that your versions carry"),
+        Setting(name="endpoint_url", help="Address of an S3 server other than AWS", per_store=True),
+        Setting(name="region", help="AWS region of the bucket", per_store=True),
+        Setting(name="profile", help="AWS profile whose credentials to use", per_store=True),
+        Setting(name="pager", help="Program that shows long output ('' for none)"),
+        Setting(name="cache_size_mb", help="Size limit of the local cache", default="1024"),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value:
+    """A setting's value and where it was found."""
+
+    name: str
+    value: str | None
+    origin: str
+
+
+class Settings:
+    """What is set, seen from one folder.
+
+    Args:
+        environment: Variables, and where the user's file is.
+        folder: The workspace; ``None`` outside of one.
+        flags: What was given on the command line; wins over all else.
+
+    Raises:
+        InvalidConfig: A file cannot be read, or holds what it may not hold.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        folder: Path | None,
+        flags: Mapping[str, str | None] | None = None,
+    ) -> None:
+        self._environment = environment
+        self._flags = {name: value for name, value in (flags or {}).items() if value is not None}
+        self._workspace_file = folder / CONTROL_FOLDER / CONFIG_FILE if folder else None
+        self._workspace = _read_workspace_file(self._workspace_file)
+        self._user = _read_toml(environment.user_config_file)
+        _check_user_file(self._user, environment.user_config_file)
+
+    def find(self, name: str, *, store_url: str | None = None) -> Value:
+        """Return the value of a setting, and where it was found.
+
+        Args:
+            name: One of ``SETTINGS``.
+            store_url: The store that a per-store setting is asked for.
+
+        Raises:
+            InvalidConfig: There is no such setting.
+        """
+        setting = setting_named(name)
+        places = (
+            (self._flags, name, "command line"),
+            (self._environment.variables, setting.variable, f"environment ({setting.variable})"),
+            (self._workspace, name, f"workspace ({self._workspace_file})"),
+            (self._user_table(setting, store_url), name, f"user ({self.user_file})"),
+        )
+        for table, key, origin in places:
+            if key in table:
+                return Value(name=name, value=str(table[key]), origin=origin)
+        return Value(name=name, value=setting.default, origin="default")
+
+    def get(self, name: str, *, store_url: str | None = None) -> str | None:
+        """Return the value of a setting, or ``None``."""
+        return self.find(name, store_url=store_url).value
+
+    @property
+    def user_file(self) -> Path:
+        """Where the user's own settings are."""
+        return self._environment.user_config_file
+
+    def connection(self, store_url: str) -> ConnectionOptions:
+        """Return what decides where requests to a store go."""
+        return ConnectionOptions(
+            endpoint_url=self.get("endpoint_url", store_url=store_url) or None,
+            region=self.get("region", store_url=store_url) or None,
+            profile=self.get("profile", store_url=store_url) or None,
+        )
+
+    @property
+    def cache_size_bytes(self) -> int:
+        """Size limit of the local cache.
+
+        Raises:
+            InvalidConfig: It is no number.
+        """
+        found = self.find("cache_size_mb")
+        if not (found.value or "").isdecimal():
+            raise InvalidConfig(f"cache_size_mb is {found.value!r}, not a number ({found.origin}).")
+        return int(found.value or 0) * 1_000_000
+
+    def _user_table(self, setting: Setting, store_url: str | None) -> Mapping[str, Any]:
+        if not setting.per_store:
+            return self._user
+        table: Mapping[str, Any] = self._user.get("stores", {}).get(store_url or "", {})
+        return table
+
+
+def setting_named(name: str) -> Setting:
+    """Return the setting called *name*.
+
+    Raises:
+        InvalidConfig: There is none; the hint names the nearest.
+    """
+    if name in SETTINGS:
+        return SETTINGS[name]
+    near = difflib.get_close_matches(name, SETTINGS, 1)
+    raise InvalidConfig(
+        f"There is no setting {name!r}.",
+        hint=f"Did you mean {near[0]}?" if near else f"Settings: {', '.join(SETTINGS)}.",
+    )
+
+
+def write_workspace_file(folder: Path, *, store: str, namespace: str, token: str) -> None:
+    """Bind *folder* to a store and a namespace, durably."""
+    import tomlkit
+
+    document = tomlkit.document()
+    document.add(tomlkit.comment("Written by nbvc. This folder's notebooks have versions in:"))
+    document["store"] = store
+    document["namespace"] = namespace
+    path = folder / CONTROL_FOLDER / CONFIG_FILE
+    write_file(path, tomlkit.dumps(document).encode(), token=token)
+
+
+def set_user_value(
+    path: Path, name: str, value: str | None, *, store_url: str | None, token: str
+) -> None:
+    """Set, or with ``None`` remove, a value in the user's file; comments and the rest stay.
+
+    Raises:
+        InvalidConfig: The setting is unknown, belongs to a workspace, or needs a store.
+    """
+    import tomlkit
+
+    setting = setting_named(name)
+    if setting.in_workspace:
+        raise InvalidConfig(
+            f"{name} belongs to a workspace.", hint="nbvc init sets it, nbvc migrate changes it."
+        )
+    if setting.per_store and store_url is None:
+        raise InvalidConfig(
+            f"{name} is kept for each store.", hint="Run this in a workspace, or give --store URL."
+        )
+    _read_toml(path)
+    document = tomlkit.parse(path.read_text("utf-8")) if path.exists() else tomlkit.document()
+    table: Any = document
+    if setting.per_store:
+        stores = document.setdefault("stores", tomlkit.table(is_super_table=True))
+        table = stores.setdefault(store_url, tomlkit.table())
+    if value is None:
+        table.pop(name, None)
+    else:
+        table[name] = value
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_file(path, tomlkit.dumps(document).encode(), token=token)
+
+
+def _read_workspace_file(path: Path | None) -> Mapping[str, Any]:
+    if path is None:
+        return {}
+    table = _read_toml(path)
+    for name in table:
+        if name not in SETTINGS or not SETTINGS[name].in_workspace:
+            raise InvalidConfig(
+                f"{path} sets {name!r}, which a workspace may not set: "
+                "a folder can come from somebody else.",
+                hint=f"Remove that line; nbvc config set {name} ... sets it for you alone."
+                if name in SETTINGS
+                else "Remove that line.",
+            )
+    return table
+
+
+def _check_user_file(table: Mapping[str, Any], path: Path) -> None:
+    for name, value in table.items():
+        if name == "stores" and isinstance(value, dict):
+            for url, entries in value.items():
+                if not isinstance(entries, dict):
+                    raise InvalidConfig(f"{path}: [stores.{url!r}] is not a table.")
+                for entry in entries:
+                    _check_name(entry, path, per_store=True)
+        else:
+            _check_name(name, path, per_store=False)
+
+
+def _check_name(name: str, path: Path, *, per_store: bool) -> None:
+    setting = SETTINGS.get(name)
+    if setting is None or setting.in_workspace or setting.per_store != per_store:
+        raise InvalidConfig(
+            f"{path} sets {name!r}, which does not belong there.",
+            hint='nbvc config list shows the settings; per store ones go under [stores."URL"].',
+        )
+
+
+def _read_toml(path: Path) -> Mapping[str, Any]:
+    try:
+        data = path.read_bytes()[:MAX_CONFIG_BYTES]
+        return tomllib.loads(data.decode("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidConfig(f"{path} is not valid TOML: {error}") from error
+    except OSError as error:
+        raise InvalidConfig(f"{path} cannot be read: {error.strerror}.") from error
