@@ -1,48 +1,16 @@
-"""The S3 store: the contract over moto and over a real server, and what goes over the wire."""
+"""The S3 store: the contract over moto and over a real server, and the care of the bucket."""
 
 from __future__ import annotations
 
-import os
-import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from moto import mock_aws
 
-from nbvc.stores.base import Capabilities
+from nbvc.errors import AlreadyExists, StoreNotFound, VersioningOff
 from nbvc.stores.s3 import S3Store
-from tests.stores.contract import StoreContract
-
-EVERYTHING = Capabilities(conditional_create=True, conditional_replace=True)
-
-
-def new_store(root: str, endpoint_url: str | None = None) -> S3Store:
-    """Return a store in a fresh bucket with versioning on."""
-    store = S3Store(
-        f"nbvc-{uuid.uuid4().hex}",
-        root,
-        endpoint_url=endpoint_url,
-        region="us-east-1",
-        profile=None,
-        capabilities=EVERYTHING,
-    )
-    store.create_bucket()
-    store.enable_versioning()
-    return store
-
-
-@pytest.fixture(autouse=True)
-def aws_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
-    """Keep the tests apart from the settings of who runs them."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_CONFIG_FILE", f"{tmp_path}/config")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", f"{tmp_path}/credentials")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", os.environ.get("NBVC_TEST_S3_ACCESS_KEY", "test"))
-    monkeypatch.setenv(
-        "AWS_SECRET_ACCESS_KEY", os.environ.get("NBVC_TEST_S3_SECRET_KEY", "testtest")
-    )
+from tests.s3_server import connect, new_bucket, real_endpoint
+from tests.stores.contract import StoreContract, history_of, keys_of, write
 
 
 class TestMoto(StoreContract):
@@ -54,19 +22,108 @@ class TestMoto(StoreContract):
     def store(self, request: pytest.FixtureRequest) -> Iterator[S3Store]:
         """Return a store in a fresh bucket."""
         with mock_aws():
-            yield new_store(request.param)
+            store = new_bucket(None, root=request.param)
+            yield store
+            store.close()
 
 
 @pytest.mark.real_s3
 class TestRealServer(StoreContract):
     """The contract over a real server."""
 
-    @pytest.fixture(params=["", "a/"])
+    @pytest.fixture(params=["", "a b+/é"])
     def store(self, request: pytest.FixtureRequest) -> Iterator[S3Store]:
         """Return a store in a fresh bucket."""
-        endpoint = os.environ.get("NBVC_TEST_S3_URL")
-        if not endpoint:
-            pytest.skip("NBVC_TEST_S3_URL names no S3 server: see scripts/s3-server")
-        store = new_store(request.param, endpoint)
+        store = new_bucket(real_endpoint(), root=request.param)
         yield store
         store.close()
+
+
+class BucketCare:
+    """What ``nbvc init`` needs of a bucket, over any server."""
+
+    @pytest.fixture
+    def endpoint(self) -> str | None:
+        """Return the address of the server; ``None`` for moto in this process."""
+        raise NotImplementedError
+
+    def test_a_bucket_is_created_once_with_versioning_off(self, endpoint: str | None) -> None:
+        """It exists afterwards, and keeps no versions until told to."""
+        store = connect(endpoint, bucket=new_bucket(endpoint).bucket + "-2", region="eu-west-1")
+        assert not store.bucket_exists()
+        store.create_bucket()
+        assert store.bucket_exists()
+        assert store.versioning_status() == "Off"
+        with pytest.raises(AlreadyExists):
+            store.create_bucket()
+
+    def test_versioning_is_turned_on_for_good(self, endpoint: str | None) -> None:
+        """Turning it on twice is no error."""
+        store = new_bucket(endpoint, versioning=False)
+        store.enable_versioning()
+        store.enable_versioning()
+        assert store.versioning_status() == "Enabled"
+        write(store, "k")
+
+    def test_without_versioning_a_put_is_not_acknowledged(self, endpoint: str | None) -> None:
+        """The server stores it, but the next write would destroy it."""
+        with pytest.raises(VersioningOff):
+            write(new_bucket(endpoint, versioning=False), "k")
+
+    def test_without_versioning_a_delete_destroys_nothing(self, endpoint: str | None) -> None:
+        """A DELETE would remove the only copy, so it is not even sent."""
+        store = new_bucket(endpoint, versioning=False)
+        with pytest.raises(VersioningOff):
+            write(store, "k", b"the only copy")
+        with pytest.raises(VersioningOff):
+            store.delete("k")
+        assert store.get("k").data == b"the only copy"
+
+    def test_an_object_from_before_versioning_is_kept_and_may_be_hidden(
+        self, endpoint: str | None
+    ) -> None:
+        """It is the version ``null``: readable, listed, and still there below a marker."""
+        store = new_bucket(endpoint, versioning=False)
+        with pytest.raises(VersioningOff):
+            write(store, "k", b"old")
+        store.enable_versioning()
+        assert store.get("k").version_id in {None, "null"}
+        assert history_of(store, "k") == ["null"]
+        marker = store.delete("k")
+        assert keys_of(store) == []
+        assert history_of(store, "k") == [marker, "null"]
+
+    def test_a_bucket_that_is_not_there_is_told_as_such(self, endpoint: str | None) -> None:
+        """Reads, writes and listings all name the bucket and say how to make it."""
+        store = connect(endpoint, bucket="nbvc-is-not-there")
+        calls: list[Callable[[], object]] = [
+            lambda: write(store, "k"),
+            lambda: store.get("k"),
+            lambda: list(store.list_keys("")),
+            lambda: list(store.list_versions("")),
+            store.versioning_status,
+        ]
+        for call in calls:
+            with pytest.raises(StoreNotFound) as caught:
+                call()
+            assert "nbvc init s3://nbvc-is-not-there --create" in str(caught.value.hint)
+
+
+class TestBucketOnMoto(BucketCare):
+    """The care of a bucket over moto, in this process."""
+
+    @pytest.fixture
+    def endpoint(self) -> Iterator[None]:
+        """Let boto3 talk to moto."""
+        with mock_aws():
+            yield None
+
+
+@pytest.mark.real_s3
+class TestBucketOnRealServer(BucketCare):
+    """The care of a bucket over a real server."""
+
+    @pytest.fixture
+    def endpoint(self) -> str:
+        """Return its address."""
+        return real_endpoint()

@@ -1,0 +1,58 @@
+"""What tests need of an S3 server: settings that are nobody's, and fresh buckets."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+
+import pytest
+
+from nbvc.stores.base import Capabilities
+from nbvc.stores.s3 import S3Store
+
+EVERYTHING = Capabilities(conditional_create=True, conditional_replace=True)
+REGION = "us-east-1"
+
+
+def isolate_aws_settings(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Keep the AWS settings of who runs the tests out, and use the keys of the test server."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(folder / "aws-config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(folder / "aws-credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", os.environ.get("NBVC_TEST_S3_ACCESS_KEY", "test"))
+    secret = os.environ.get("NBVC_TEST_S3_SECRET_KEY", "testtest")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
+
+
+def real_endpoint() -> str:
+    """Return the address of the real server under test, or skip the test where there is none."""
+    endpoint = os.environ.get("NBVC_TEST_S3_URL")
+    if not endpoint:
+        pytest.skip("NBVC_TEST_S3_URL names no S3 server: see scripts/s3-server")
+    return endpoint
+
+
+def connect(
+    endpoint_url: str | None, *, bucket: str = "bucket", root: str = "", region: str | None = REGION
+) -> S3Store:
+    """Return a store that sends its requests to *endpoint_url*; no request is sent."""
+    return S3Store(
+        bucket,
+        root,
+        endpoint_url=endpoint_url,
+        region=region,
+        profile=None,
+        capabilities=EVERYTHING,
+    )
+
+
+def new_bucket(endpoint_url: str | None, *, root: str = "", versioning: bool = True) -> S3Store:
+    """Return a store in a fresh bucket, with versioning on unless told otherwise."""
+    store = connect(endpoint_url, bucket=f"nbvc-{uuid.uuid4().hex}", root=root)
+    store.create_bucket()
+    if versioning:
+        store.enable_versioning()
+    return store
