@@ -11,8 +11,9 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from nbvc.errors import InvalidRef
 from nbvc.model import MIN_DIGEST_PREFIX, NOTEBOOK_SUFFIX
@@ -118,12 +119,14 @@ def parse_ref(text: str) -> Ref:
     """
     if not text.strip() or len(text) > MAX_REF_LENGTH:
         raise InvalidRef("A ref cannot be empty, nor longer than 4,096 characters.", hint=_EXAMPLES)
-    if text.startswith("@"):
-        return Ref(path=None, selector=parse_selector(text[1:]))
     path, found, version = text.rpartition(f"{NOTEBOOK_SUFFIX}@")
     if found:
         return Ref(path=path + NOTEBOOK_SUFFIX, selector=parse_selector(version))
-    if text.endswith(NOTEBOOK_SUFFIX) or "/" in text:
+    if text.endswith(NOTEBOOK_SUFFIX):
+        return Ref(path=text, selector=None)
+    if text.startswith("@"):
+        return Ref(path=None, selector=parse_selector(text[1:]))
+    if "/" in text:
         return Ref(path=text, selector=None)
     return Ref(path=None, selector=parse_selector(text))
 
@@ -151,12 +154,16 @@ def _parse_base(base: str, text: str) -> Base:
         return AsOf(text=base[1:-1].strip())
     if not base or any(character.isspace() for character in base) or base[0] in "{~@-":
         raise InvalidRef(f"{text!r} names no version.", hint=_EXAMPLES)
-    if _HEX.fullmatch(base) and len(base) < MIN_DIGEST_PREFIX:
+    if _is_short_digest(base):
         raise InvalidRef(
             f"{text!r} is too short for a digest: give at least {MIN_DIGEST_PREFIX} digits.",
             hint=_EXAMPLES,
         )
     return Name(text=base)
+
+
+def _is_short_digest(text: str) -> bool:
+    return len(text) < MIN_DIGEST_PREFIX and bool(_HEX.fullmatch(text.lower()))
 
 
 _EXAMPLES = "A version is v3, latest, latest~2, a digest such as 3f9a1c2, {2 days ago}, or a tag."
@@ -167,9 +174,11 @@ def check_tag(name: str) -> None:
 
     Raises:
         InvalidRef: It starts with no letter or digit, holds other characters than letters, digits
-            and ``_ . + -``, is longer than 100, or means something else in a ref.
+            and ``_ . + -``, is longer than 100, or means something else in a ref: ``v3``,
+            or ``3f``, a digest that is too short.
     """
-    taken = name.lower() in RESERVED_NAMES or _NUMBER.fullmatch(name)
+    reserved = name.lower() in RESERVED_NAMES or _NUMBER.fullmatch(name)
+    taken = reserved or _is_short_digest(name)
     if taken or not _TAG.fullmatch(name) or name.endswith(NOTEBOOK_SUFFIX):
         raise InvalidRef(
             f"{name!r} cannot be a tag{': it means something else' if taken else ''}.",
@@ -196,12 +205,14 @@ def parse_moment(
     """
     word = " ".join(text.lower().split())
     if word == "now":
-        return now
+        return now.astimezone(UTC)
     if match := _AGO.fullmatch(word):
         return _before(now, int(match[1] or 1) * _SECONDS[match[2]], text)
     if word in {"today", "yesterday"}:
         day = now.astimezone(timezone).date() - timedelta(days=word == "yesterday")
-        return _on_day(datetime.combine(day, time()), timezone, end_of_day=end_of_day)
+        return _on_day(day, timezone, end_of_day=end_of_day)
+    with suppress(ValueError):
+        return _on_day(date.fromisoformat(text.strip()), timezone, end_of_day=end_of_day)
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError as error:
@@ -209,23 +220,18 @@ def parse_moment(
             f"{text!r} is no time that nbvc can read.",
             hint="Write 2026-08-01, '2026-08-01 14:30', 2026-08-01T12:30:00Z or '2 days ago'.",
         ) from error
-    if len(text.strip()) <= len("2026-08-01"):
-        return _on_day(moment, timezone, end_of_day=end_of_day)
     return _to_utc(moment, timezone)
 
 
 def _before(now: datetime, seconds: int, text: str) -> datetime:
     try:
-        return now - timedelta(seconds=seconds)
+        return (now - timedelta(seconds=seconds)).astimezone(UTC)
     except OverflowError as error:
         raise InvalidRef(f"{text!r} is too long ago.") from error
 
 
-def _on_day(midnight: datetime, timezone: tzinfo | None, *, end_of_day: bool) -> datetime:
-    moment = midnight
-    if end_of_day:
-        moment = datetime.combine(midnight.date(), time.max)
-    return _to_utc(moment, timezone)
+def _on_day(day: date, timezone: tzinfo | None, *, end_of_day: bool) -> datetime:
+    return _to_utc(datetime.combine(day, time.max if end_of_day else time.min), timezone)
 
 
 def _to_utc(moment: datetime, timezone: tzinfo | None) -> datetime:
@@ -233,5 +239,5 @@ def _to_utc(moment: datetime, timezone: tzinfo | None) -> datetime:
         moment = moment.replace(tzinfo=timezone)
     try:
         return moment.astimezone(UTC)
-    except (OverflowError, OSError):  # years that the C library cannot convert
+    except (OverflowError, OSError, ValueError):  # years that the C library cannot convert
         return moment.replace(tzinfo=UTC)

@@ -13,7 +13,7 @@ from typing import TypeVar
 from urllib.parse import quote, unquote
 
 from nbvc.manifest.sealing import format_time, parse_time
-from nbvc.model import Digest, WriteId
+from nbvc.model import MAX_NUMBER, Digest, WriteId
 from nbvc.stores.base import WRITE_ID
 
 _T = TypeVar("_T")
@@ -78,8 +78,8 @@ def from_metadata(metadata: Mapping[str, str]) -> Provenance:
         saved_at=_try(parse_time, metadata.get(SAVED_AT)),
         author=text(AUTHOR),
         message=text(MESSAGE),
-        parent=_try(int, metadata.get(PARENT)),
-        source_number=_try(int, metadata.get(SOURCE_NUMBER)),
+        parent=_try(_number, metadata.get(PARENT)),
+        source_number=_try(_number, metadata.get(SOURCE_NUMBER)),
         source_version_id=metadata.get(SOURCE_VERSION_ID),
     )
 
@@ -100,6 +100,12 @@ def _encode(text: str | None, limit_bytes: int) -> str | None:
 
 def _decimal(number: int | None) -> str | None:
     return None if number is None else str(number)
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= MAX_NUMBER):
+        raise ValueError(f"not a version number: {text!r}")
+    return int(text)
 
 
 def _try(read: Callable[[str], _T], text: str | None) -> _T | None:

@@ -12,7 +12,15 @@ from itertools import pairwise
 from typing import Any
 
 from nbvc.errors import IntegrityError
-from nbvc.manifest.sealing import FORMAT, canonical, format_time, parse_time, seal, unseal
+from nbvc.manifest.sealing import (
+    FORMAT,
+    MALFORMED,
+    canonical,
+    format_time,
+    parse_time,
+    seal,
+    unseal,
+)
 from nbvc.model import Area, Changes, Digest, NotebookKey, Record, Source, VersionId, WriteId
 
 STRIDE, WIDE_STRIDE, WIDEST_STRIDE = 16, 256, 4096
@@ -102,7 +110,7 @@ def decode(data: bytes, *, what: str) -> RecordFile:
         copies, first = document.pop("recent"), _integer(document.pop("first"))
         record = _from_document(document)
         recent = tuple(_from_document(copy) for copy in copies)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except MALFORMED as error:
         raise IntegrityError(f"The {what} is not a record: {error!r}.") from error
     check_chain([record, *recent], what=what)
     return RecordFile(record=record, recent=recent, first=first)

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from nbvc.errors import IntegrityError, StoreMisconfigured
+from nbvc.errors import IntegrityError, InvalidKey, StoreMisconfigured
 
 FORMAT = 1
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError, InvalidKey)
+"""What turning a document into a value raises where a member is missing or of another kind."""
+
 _OPENING = b',"check":"'
 _SEAL_LENGTH = len(_OPENING) + 64 + len(b'"}')
 
@@ -51,7 +55,12 @@ def unseal(data: bytes, *, what: str) -> dict[str, Any]:
             f"The {what} is damaged: its checksum does not fit its content.",
             hint="Nothing was changed. The notebook versions themselves are stored apart from it.",
         )
-    document: dict[str, Any] = json.loads(body)
+    try:
+        document: dict[str, Any] = json.loads(
+            body, parse_constant=_finite_number, parse_float=_finite_number
+        )
+    except (ValueError, RecursionError) as error:
+        raise IntegrityError(f"The {what} is not a JSON document: {error}.") from error
     written = document.get("format")
     if not isinstance(written, int) or written > FORMAT:
         raise StoreMisconfigured(
@@ -59,6 +68,14 @@ def unseal(data: bytes, *, what: str) -> dict[str, Any]:
             hint="Upgrade nbvc: pip install --upgrade nbvc",
         )
     return document
+
+
+def _finite_number(text: str) -> float:
+    """Refuse what :func:`canonical` could not write again, such as ``NaN`` or ``1e999``."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not a number")
+    return number
 
 
 def format_time(moment: datetime) -> str:
@@ -70,9 +87,12 @@ def parse_time(text: str) -> datetime:
     """Return the moment that :func:`format_time` wrote.
 
     Raises:
-        ValueError: It is not such a text, or names no zone.
+        ValueError: It is not such a text, names no zone, or is out of range in UTC.
     """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"no time zone in {text!r}")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"beyond the years 1 to 9999 in UTC: {text!r}") from error

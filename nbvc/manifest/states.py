@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from nbvc.errors import IntegrityError
-from nbvc.manifest.sealing import FORMAT, format_time, parse_time, seal, unseal
+from nbvc.manifest.sealing import FORMAT, MALFORMED, format_time, parse_time, seal, unseal
 from nbvc.model import Digest, NotebookKey, WriteId
 
 MAX_TAGS = 1_000
@@ -112,5 +112,5 @@ def decode(data: bytes, *, what: str) -> State:
             prev=Digest(document["prev"]) if document["prev"] else None,
             extra={name: value for name, value in document.items() if name not in _KNOWN},
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except MALFORMED as error:
         raise IntegrityError(f"The {what} is not a state: {error!r}.") from error

@@ -64,7 +64,7 @@ class History:
         self.files = [found for file in files if (found := file()) is not None]
         self._published = published()
         self._listing = listing()
-        self._listing_is_whole = limit is not None or len(self._listing) < count
+        self._listing_is_whole = len(self._listing) < count or (limit is not None and limit < count)
 
     @property
     def newest(self) -> RecordFile | None:
@@ -111,10 +111,12 @@ class History:
     def _walk(self) -> Iterator[tuple[NotebookKey, Record]]:
         """Yield each record with the key that holds its bytes, through earlier names."""
         segments = self.state.segments if self.state else ()
-        newest = self.newest.record.number if self.newest else segments[-1].last if segments else 0
+        newest = max(
+            self.newest.record.number if self.newest else 0, segments[-1].last if segments else 0
+        )
         wanted = newest if self._limit is None else self._limit + LOOKAHEAD
         oldest = max(newest - wanted + 1, 1)
-        if self.newest is not None:
+        if self.newest is not None and not self._is_of_earlier_stay(self.newest):
             down_to = max(self.newest.first, oldest)
             in_hand = [file for file in self.files[1:] if file.record.number >= down_to]
             for record in self._manifest.back_from(self.newest, down_to, in_hand):
@@ -126,6 +128,11 @@ class History:
             start = manifest.file(segment.last)
             for record in manifest.back_from(start, max(segment.first, oldest)):
                 yield segment.key, record
+
+    def _is_of_earlier_stay(self, newest: RecordFile) -> bool:
+        """Return whether a rename back to this name was cut off before it made its record."""
+        segments = self.state.segments if self.state else ()
+        return bool(segments) and newest.record.number <= segments[-1].last
 
     def _entries(self) -> Iterator[Version]:
         earlier = self._versions_of_earlier_stay()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from nbvc.errors import AlreadyExists, InvalidInput, VersionNotFound
+from nbvc.errors import AlreadyExists, InvalidInput, NotebookNotFound, VersionNotFound
 from nbvc.manifest.metadata import Provenance, from_metadata, to_metadata
-from nbvc.manifest.records import record_hash
+from nbvc.manifest.records import RecordFile, record_hash
 from nbvc.manifest.states import MAX_SEGMENTS, MAX_TAGS, Segment, State
 from nbvc.model import Area, Changes, Digest, NotebookKey, Record, Source, Version
 from nbvc.refs import check_tag
@@ -52,7 +52,7 @@ def set_tag(
                 f"The tag {name} is at v{before[0]} of {key}.",
                 hint=f"Move it with: nbvc tag --force {key.rpartition('/')[2]}@v{number} {name}",
             )
-        if len(state.tags) >= MAX_TAGS:
+        if name not in state.tags and len(state.tags) >= MAX_TAGS:
             raise InvalidInput(f"{key} has {MAX_TAGS} tags, which is the most a notebook can have.")
         return replace(state, tags={**state.tags, name: number})
 
@@ -106,7 +106,7 @@ def rename(backend: Backend, old: NotebookKey, new: NotebookKey, act: Act) -> Kn
     """Give a notebook another name; its numbers, tags and versions follow.
 
     The copy (inside the store) comes first, then the link to the old name, its record, and last the
-    marker on the old name: after a crash, the same call picks up where it stopped.
+    marker on the old name: after a crash, the same call picks up where it stopped. Idempotent.
 
     Returns:
         The newest version under the new name: a record that says where it came from.
@@ -116,46 +116,37 @@ def rename(backend: Backend, old: NotebookKey, new: NotebookKey, act: Act) -> Kn
         AlreadyExists: *new* has a history of its own.
     """
     history = History(backend, Area.WORKSPACE, old, limit=1)
+    newest = _newest_to_rename(old, new, history)
+    segments = _segments(old, history, newest)
+    stored = _copy_once(backend, old, new, newest, segments, act)
+    _link(backend, new, segments, history.state, act)
+    before = Manifest(backend, Area.WORKSPACE, old).file(segments[-1].last).record
+    file = _record_once(backend, old, new, before, stored, act)
+    _change(
+        backend,
+        old,
+        lambda state: None if state.moved_to == new else replace(state, moved_to=new),
+        act,
+        "moved",
+    )
+    if not history.removed:
+        backend.store.delete(backend.layout.data_key(Area.WORKSPACE, old))
+    return Known(file=file, etag=stored.etag)
+
+
+def _newest_to_rename(old: NotebookKey, new: NotebookKey, history: History) -> Version:
     newest = next(history.versions(), None)
-    if newest is None:
+    moved_to = history.state.moved_to if history.state else None
+    if newest is None or (history.removed and moved_to is None):
         raise no_notebook(old, Area.WORKSPACE)
+    if history.removed and moved_to != new:
+        raise NotebookNotFound(f"{old} was renamed to {moved_to}.")
     if newest.number is None or newest.key != old:
         raise InvalidInput(
             f"The latest version of {old} has no record yet, so it cannot be renamed.",
             hint=f"Save it once more first: nbvc save {old.rpartition('/')[2]}",
         )
-    segments = _segments(old, history, newest)
-    stored = _copy_once(backend, old, new, newest, segments, act)
-    _link(backend, new, segments, history.state, act)
-    before = Manifest(backend, Area.WORKSPACE, newest.key).file(newest.number).record
-    source = Source(
-        area=Area.WORKSPACE, key=old, number=newest.number, version_id=newest.version_id
-    )
-
-    def make(number: int, prev: Digest | None) -> Record:
-        return Record(
-            number=number,
-            digest=before.digest,
-            version_id=stored.version_id,
-            size_bytes=before.size_bytes,
-            saved_at=act.now,
-            author=act.author,
-            message=act.message,
-            parent=before.number,
-            write_id=act.write_id,
-            changes=_NO_CHANGES,
-            source=source,
-            prev=prev,
-        )
-
-    target = Manifest(backend, Area.WORKSPACE, new)
-    start = Start(first=before.number + 1, prev=record_hash(before))
-    present = target.newest()
-    head = present if present and present.first == start.first else None
-    file = target.append(head, make, start)
-    _change(backend, old, lambda state: replace(state, moved_to=new), act, "moved")
-    backend.store.delete(backend.layout.data_key(Area.WORKSPACE, old))
-    return Known(file=file, etag=stored.etag)
+    return newest
 
 
 def _segments(old: NotebookKey, history: History, newest: Version) -> tuple[Segment, ...]:
@@ -230,6 +221,43 @@ def _link(
         return replace(state, segments=segments, tags=tags, moved_to=None, removed=False)
 
     _change(backend, new, change, act, "rename")
+
+
+def _record_once(
+    backend: Backend,
+    old: NotebookKey,
+    new: NotebookKey,
+    before: Record,
+    stored: Stored,
+    act: Act,
+) -> RecordFile:
+    """Record the copy under the new name, or find the record that a cut-off rename made."""
+    source = Source(
+        area=Area.WORKSPACE, key=old, number=before.number, version_id=before.version_id
+    )
+
+    def make(number: int, prev: Digest | None) -> Record:
+        return Record(
+            number=number,
+            digest=before.digest,
+            version_id=stored.version_id,
+            size_bytes=before.size_bytes,
+            saved_at=act.now,
+            author=act.author,
+            message=act.message,
+            parent=before.number,
+            write_id=act.write_id,
+            changes=_NO_CHANGES,
+            source=source,
+            prev=prev,
+        )
+
+    target = Manifest(backend, Area.WORKSPACE, new)
+    start = Start(first=before.number + 1, prev=record_hash(before))
+    newest = target.newest()
+    head = newest if newest and newest.first == start.first else None
+    found = target.find_version(head, start.first, stored.version_id) if head else None
+    return found or target.append(head, make, start)
 
 
 def _change(backend: Backend, key: NotebookKey, change: Change, act: Act, action: str) -> None:

@@ -156,13 +156,28 @@ class Manifest:
             head = self.newest()
             if head is None or head.record.number <= known:
                 raise Conflict(f"The {self._what(known + 1)} was claimed, and then disappeared.")
-            found = self._find_version(head, known + 1, make(known + 1, None).version_id)
+            found = self.find_version(head, known + 1, make(known + 1, None).version_id)
             if found is not None:
                 return found
         raise Conflict(
             f"{sequence.MAX_CLAIMS} others saved {self._key} first, one after the other.",
             hint="Run the command again.",
         )
+
+    def find_version(
+        self, head: RecordFile, oldest: int, version_id: VersionId
+    ) -> RecordFile | None:
+        """Return the file of the record of *version_id* among *head* and those before it.
+
+        Args:
+            head: Where to begin.
+            oldest: The last number to look at.
+            version_id: The version to look for.
+        """
+        for record in self.back_from(head, max(oldest, head.first)):
+            if record.version_id == version_id:
+                return self.file(record.number)
+        return None
 
     def _files_back_from(self, in_hand: Sequence[RecordFile], oldest: int) -> Iterator[RecordFile]:
         yield from in_hand
@@ -174,14 +189,6 @@ class Manifest:
         if head is None or count == 0:
             return ()
         return tuple(islice(self.back_from(head, head.record.number - count + 1), count))
-
-    def _find_version(
-        self, head: RecordFile, oldest: int, version_id: VersionId
-    ) -> RecordFile | None:
-        for record in self.back_from(head, max(oldest, head.first)):
-            if record.version_id == version_id:
-                return self.file(record.number)
-        return None
 
     def _what(self, number: int) -> str:
         return f"record v{number} of {self._key}"

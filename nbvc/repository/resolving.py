@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -44,11 +44,9 @@ def resolve(
     """
     base = selector.base
     if isinstance(base, Number):
-        if base.number <= selector.back:
-            raise _not_found(backend, area, key, selector)
-        return _numbered(backend, area, key, base.number - selector.back, selector)
+        return _numbered_back(backend, area, key, base.number, selector)
     if isinstance(base, Published):
-        found = _published(backend, key, selector)
+        found = _published(backend, key)
         return _step_back(backend, area, key, found, selector)
     limit = selector.back + 1 if isinstance(base, Latest) else None
     history = History(backend, area, key, limit=limit)
@@ -58,6 +56,9 @@ def resolve(
     if isinstance(base, AsOf):
         versions = _as_of(versions, as_of)
     elif isinstance(base, Name):
+        tagged = history.state.tags.get(base.text) if history.state else None
+        if tagged is not None:
+            return _numbered_back(backend, area, key, tagged, selector)
         versions = _named(history, base, selector, key)
     version = next(islice(versions, selector.back, None), None)
     if version is None:
@@ -74,16 +75,17 @@ def no_notebook(key: NotebookKey, area: Area) -> NotebookNotFound:
     )
 
 
-def _numbered(
+def _numbered_back(
     backend: Backend, area: Area, key: NotebookKey, number: int, selector: Selector
 ) -> Version:
-    found = find_record(backend, area, key, number)
+    wanted = number - selector.back
+    found = find_record(backend, area, key, wanted) if wanted >= 1 else None
     if found is None:
         raise _not_found(backend, area, key, selector)
     return version_of(area, *found)
 
 
-def _published(backend: Backend, key: NotebookKey, selector: Selector) -> Version:
+def _published(backend: Backend, key: NotebookKey) -> Version:
     """Return the source of what is published; the copy itself where its source is not known."""
     provenance = read_published(backend, key)
     if provenance is None:
@@ -91,7 +93,9 @@ def _published(backend: Backend, key: NotebookKey, selector: Selector) -> Versio
             f"{key} is not published.", hint=f"nbvc publish {key.rpartition('/')[2]}"
         )
     if provenance.source_number is not None:
-        return _numbered(backend, Area.WORKSPACE, key, provenance.source_number, selector)
+        source = find_record(backend, Area.WORKSPACE, key, provenance.source_number)
+        if source is not None and source[1].version_id == provenance.source_version_id:
+            return version_of(Area.WORKSPACE, *source)
     head = backend.store.head(backend.layout.data_key(Area.PUBLISHED, key))
     if head.version_id is None:
         raise VersionNotFound(f"The published {key} has no version ID.")
@@ -113,9 +117,9 @@ def _step_back(
 ) -> Version:
     if selector.back == 0:
         return found
-    if found.number is None or found.number <= selector.back:
+    if found.number is None:
         raise _not_found(backend, area, key, selector)
-    return _numbered(backend, area, key, found.number - selector.back, selector)
+    return _numbered_back(backend, area, key, found.number, selector)
 
 
 def _as_of(versions: Iterator[Version], moment: datetime | None) -> Iterator[Version]:
@@ -127,14 +131,9 @@ def _as_of(versions: Iterator[Version], moment: datetime | None) -> Iterator[Ver
 
 
 def _named(history: History, name: Name, selector: Selector, key: NotebookKey) -> Iterator[Version]:
-    """Find a tag, else a digest prefix, else a version ID; yield from there on."""
-    tagged = history.state.tags.get(name.text) if history.state else None
-    versions = history.versions()
-    if tagged is not None:
-        yield from _from(versions, lambda version: version.number == tagged)
-        return
+    """Find a digest prefix or a version ID; yield from there on."""
     prefix = name.text.lower() if name.is_digest_prefix else None
-    everything = list(versions)
+    everything = list(history.versions())
     matches = [
         index
         for index, version in enumerate(everything)
@@ -145,14 +144,6 @@ def _named(history: History, name: Name, selector: Selector, key: NotebookKey) -
         raise _ambiguous(name, [everything[index] for index in matches], selector, key)
     if matches:
         yield from everything[matches[0] :]
-
-
-def _from(versions: Iterator[Version], fits: Callable[[Version], bool]) -> Iterator[Version]:
-    found = False
-    for version in versions:
-        found = found or fits(version)
-        if found:
-            yield version
 
 
 def _ambiguous(

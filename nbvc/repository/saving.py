@@ -11,7 +11,13 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 
-from nbvc.errors import PreconditionFailed
+from nbvc.errors import (
+    AccessDenied,
+    IntegrityError,
+    NotFound,
+    PreconditionFailed,
+    StoreError,
+)
 from nbvc.manifest.metadata import Provenance, from_metadata, to_metadata
 from nbvc.manifest.records import MAX_AUTHOR_LENGTH, MAX_MESSAGE_LENGTH, RecordFile, record_hash
 from nbvc.manifest.states import State
@@ -96,7 +102,7 @@ class Known:
 def save(backend: Backend, key: NotebookKey, draft: Draft, act: Act, known: Known | None) -> Known:
     """Store *draft* as a new version of *key* and claim its number.
 
-    Durable when this returns. 2 requests where *known* is the newest version, or where the notebook
+    Durable when this returns. 2 requests where *known* is the newest version, 3 where the notebook
     is new; more where others wrote meanwhile: their unindexed versions are adopted first.
 
     Returns:
@@ -127,6 +133,7 @@ def save(backend: Backend, key: NotebookKey, draft: Draft, act: Act, known: Know
         )
 
     manifest = Manifest(backend, Area.WORKSPACE, key)
+    number_later = backend.parallel.start(manifest.newest_number) if known is None else None
     mode = _mode(backend, known)
     try:
         stored = put(mode)
@@ -137,12 +144,30 @@ def save(backend: Backend, key: NotebookKey, draft: Draft, act: Act, known: Know
             return present
         stored = put(Overwrite())
         alone = False
+    # A key without an object may have a manifest: a removed notebook's, or a renamed one's, whose
+    # first number is not 1.
+    alone = alone and (number_later is None or number_later() is None)
     make = record_maker(draft, act, stored.version_id)
     file = manifest.claim_next(known.file if known else None, make) if alone else None
     if file is None:
         head, start = _catch_up(backend, key, stored, act)
-        file = manifest.append(head, make, start)
+        file = _adopted_meanwhile(manifest, head, stored, known)
+        file = file or manifest.append(head, make, start)
     return Known(file=file, etag=stored.etag)
+
+
+def _adopted_meanwhile(
+    manifest: Manifest, head: RecordFile | None, mine: Stored, known: Known | None
+) -> RecordFile | None:
+    """Return the file of the record that somebody else made for my version, ``None`` for none.
+
+    Happens to who is slow between the notebook and its record, or whose clock is wrong.
+    """
+    if head is None:
+        return None
+    # Without a known version: those in hand. More than 15 cannot follow within two round trips.
+    oldest = known.file.record.number + 1 if known else head.record.number - len(head.recent)
+    return manifest.find_version(head, oldest, mine.version_id)
 
 
 def record_maker(draft: Draft, act: Act, version_id: VersionId) -> RecordMaker:
@@ -196,14 +221,14 @@ def _catch_up(
     manifest = Manifest(backend, Area.WORKSPACE, key)
     state_later = backend.parallel.start(lambda: read_state(backend, Area.WORKSPACE, key))
     listing_later = backend.parallel.start(lambda: _listing(backend, key))
-    head = manifest.newest()
+    newest = manifest.newest()
     state = state_later()
     start = _start(backend, state)
-    if head is not None and head.record.number < start.first:
-        head = None
+    # A rename back to this name that was cut off leaves only records of the earlier stay.
+    head = newest if newest is not None and newest.record.number >= start.first else None
     if state is not None and (state.removed or state.moved_to):
         _restore(backend, key, act)
-    entries = _unindexed(listing_later(), head, mine)
+    entries = _unindexed(listing_later(), newest, mine)
     for make in backend.parallel.map(partial(_adoption, backend, key, act), entries):
         if make is not None:
             head = manifest.append(head, make, start)
@@ -243,13 +268,13 @@ def _listing(backend: Backend, key: NotebookKey) -> list[VersionEntry]:
 
 
 def _unindexed(
-    listing: list[VersionEntry], head: RecordFile | None, mine: Stored
+    listing: list[VersionEntry], newest: RecordFile | None, mine: Stored
 ) -> list[VersionEntry]:
     """Return the versions between the newest indexed one and mine, oldest first.
 
     What is newer than mine belongs to writers who come after me.
     """
-    indexed = {record.version_id for record in head} if head else set()
+    indexed = {record.version_id for record in newest} if newest else set()
     ids = [entry.version_id for entry in listing]
     start = ids.index(mine.version_id) + 1 if mine.version_id in ids else 0
     found: list[VersionEntry] = []
@@ -265,14 +290,18 @@ def _adoption(
 ) -> RecordMaker | None:
     """Return what makes a record for a version that has none, or ``None`` to leave it alone.
 
-    A young version with a write ID is left: its writer is about to claim its number.
+    A young version with a write ID is left: its writer is about to claim its number. One that
+    cannot be read is left too, for it must not keep anybody from saving.
     """
     data_key = backend.layout.data_key(Area.WORKSPACE, key)
-    provenance = from_metadata(backend.store.head(data_key, entry.version_id).metadata)
-    young = act.now - entry.modified_at < timedelta(seconds=IN_FLIGHT_SECONDS)
-    if provenance.write_id is not None and young:
+    try:
+        provenance = from_metadata(backend.store.head(data_key, entry.version_id).metadata)
+        young = act.now - entry.modified_at < timedelta(seconds=IN_FLIGHT_SECONDS)
+        if provenance.write_id is not None and young:
+            return None
+        digest = Digest.of(backend.store.get(data_key, entry.version_id).data)
+    except (NotFound, AccessDenied, StoreError, IntegrityError):
         return None
-    digest = Digest.of(backend.store.get(data_key, entry.version_id).data)
 
     def make(number: int, prev: Digest | None) -> Record:
         return Record(

@@ -16,7 +16,7 @@ from nbvc.errors import (
     VersionNotFound,
 )
 from nbvc.manifest.layout import SCRATCH_PREFIX, STORE_FILE, Layout
-from nbvc.manifest.sealing import FORMAT, format_time, seal, unseal
+from nbvc.manifest.sealing import FORMAT, MALFORMED, format_time, seal, unseal
 from nbvc.stores.base import (
     WRITE_ID,
     Capabilities,
@@ -91,7 +91,7 @@ def decode(data: bytes) -> StoreSettings:
             created_at=datetime.fromisoformat(document.pop("created_at")),
             extra=document,
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except MALFORMED as error:
         raise IntegrityError(
             f"The file {STORE_FILE} of the store is damaged: {error!r}."
         ) from error
