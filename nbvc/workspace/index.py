@@ -25,18 +25,21 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS notebooks (
     path TEXT PRIMARY KEY,
-    base_number INTEGER, base_digest TEXT, base_version_id TEXT, outline BLOB,
+    base_number INTEGER, base_digest TEXT, base_version_id TEXT, base_etag TEXT,
+    outline BLOB,
     size INTEGER, mtime_ns INTEGER, inode INTEGER, file_digest TEXT,
     head BLOB, etag TEXT, published BLOB
 ) WITHOUT ROWID;
 """
 _SELECT = """
-SELECT path, base_number, base_digest, base_version_id, outline, size, mtime_ns, inode, file_digest,
-    head, etag, published FROM notebooks WHERE path = ?
+SELECT path, base_number, base_digest, base_version_id, base_etag, outline,
+    size, mtime_ns, inode, file_digest, head, etag, published
+FROM notebooks WHERE path = ?
 """
 _INSERT = """
-INSERT OR REPLACE INTO notebooks (path, base_number, base_digest, base_version_id, outline, size,
-    mtime_ns, inode, file_digest, head, etag, published) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT OR REPLACE INTO notebooks (path, base_number, base_digest, base_version_id, base_etag,
+    outline, size, mtime_ns, inode, file_digest, head, etag, published)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _Row = tuple[Any, ...]
 
@@ -49,12 +52,14 @@ class Base:
         number: Its number, where it has one.
         digest: Its digest.
         version_id: Its version ID.
+        etag: Its ETag, where it was seen.
         outline: Its cells, for telling what changed; ``None`` where it is no valid notebook.
     """
 
     number: int | None
     digest: Digest
     version_id: VersionId
+    etag: str | None = None
     outline: Outline | None
 
 
@@ -179,6 +184,7 @@ def _row(entry: Entry) -> _Row:
         base.number if base else None,
         base.digest if base else None,
         base.version_id if base else None,
+        base.etag if base else None,
         base.outline.to_bytes() if base and base.outline else None,
         stamp.size_bytes if stamp else None,
         stamp.mtime_ns if stamp else None,
@@ -202,6 +208,7 @@ def _decoded(
     number: int | None,
     digest: str | None,
     version_id: str | None,
+    base_etag: str | None,
     outline: bytes | None,
     size: int | None,
     mtime_ns: int | None,
@@ -217,6 +224,7 @@ def _decoded(
             number=number,
             digest=Digest(digest),
             version_id=VersionId(version_id),
+            etag=base_etag,
             outline=Outline.from_bytes(outline) if outline is not None else None,
         )
     if size is not None and mtime_ns is not None and inode is not None:

@@ -1,0 +1,260 @@
+"""Init: bind a folder to a store and a namespace, and prepare the store."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from nbvc.environment import Environment
+from nbvc.errors import AccessDenied, Conflict, InvalidInput, StoreNotFound, VersioningOff
+from nbvc.model import check_key_path
+from nbvc.repository.settings import StoreSettings, prepare
+from nbvc.stores.base import Capabilities, Store
+from nbvc.workspace.core import EMBEDDED_FOLDER, Workspace
+from nbvc.workspace.files import make_folder, write_file
+from nbvc.workspace.session import Session
+from nbvc.workspace.settings import (
+    CONFIG_FILE,
+    CONTROL_FOLDER,
+    EMBEDDED,
+    SETTINGS,
+    Settings,
+    set_user_value,
+    write_workspace_file,
+)
+from nbvc.workspace.targets import is_url
+
+Ask = Callable[[str], bool]
+_UNWANTED = re.compile(r"[^\w.@+-]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InitResult:
+    """What init did.
+
+    Attributes:
+        folder: The workspace.
+        store: URL of its store.
+        namespace: Its part of the keys.
+        embedded: Whether the store lies in the folder itself.
+        created_bucket: Whether the bucket was made.
+        enabled_versioning: Whether versioning was turned on.
+        capabilities: What the store was found to do.
+        again: Whether the folder was bound like this before.
+        notebooks: Number of notebooks on disk.
+    """
+
+    folder: Path
+    store: str
+    namespace: str
+    embedded: bool
+    created_bucket: bool
+    enabled_versioning: bool
+    capabilities: Capabilities
+    again: bool
+    notebooks: int
+
+
+def init(
+    folder: Path,
+    url: str | None,
+    *,
+    namespace: str | None,
+    create: bool,
+    ask: Ask,
+    environment: Environment,
+    flags: Mapping[str, str | None],
+) -> InitResult:
+    """Make *folder* a workspace. Idempotent.
+
+    Args:
+        folder: An existing folder.
+        url: ``s3://bucket[/root]``, or a folder for a shared embedded store; ``None``: one of this
+            folder's own.
+        namespace: Part of the keys for this folder; by default ``<login>/<folder>``.
+        create: Make the bucket, and turn its versioning on, without asking.
+        ask: Asks the user a question; False where there is nobody to ask.
+        environment: Surroundings.
+        flags: Settings such as ``endpoint_url``; those of the store are kept in the user's file.
+
+    Raises:
+        Conflict: The folder is bound to another store or namespace.
+        StoreNotFound: There is no such bucket, and it was not to be made.
+        VersioningOff: The bucket keeps no versions, and that was not to be changed.
+    """
+    folder = folder.resolve()
+    stored = _store_value(url, environment.cwd)
+    chosen = _namespace(namespace, environment.login, folder)
+    again = _check_binding(folder, stored if url else None, namespace, environment)
+    if again is not None:
+        stored, chosen = again
+    session = Session(environment, None, flags)
+    store_url = (
+        (folder / CONTROL_FOLDER / EMBEDDED_FOLDER).as_uri() if stored == EMBEDDED else stored
+    )
+    if stored == EMBEDDED:
+        _make_control_folder(folder, environment)
+    store = session.open_store(store_url, create=True)
+    try:
+        created, enabled = _make_ready(store, create=create, ask=ask)
+        settings = _prepare(store, environment, create=create)
+    finally:
+        store.close()
+    _make_control_folder(folder, environment)
+    _remember_connection(session.settings, store_url, flags, environment)
+    write_workspace_file(folder, store=stored, namespace=chosen, token=environment.new_write_id())
+    with Workspace(Session(environment, folder)) as workspace:
+        workspace.remember_store(settings)
+        notebooks = len(workspace.notebooks())
+    return InitResult(
+        folder=folder,
+        store=store_url,
+        namespace=chosen,
+        embedded=stored == EMBEDDED,
+        created_bucket=created,
+        enabled_versioning=enabled,
+        capabilities=settings.capabilities,
+        again=again is not None,
+        notebooks=notebooks,
+    )
+
+
+def default_namespace(login: str, folder: Path) -> str:
+    """Return ``<login>/<folder>``, with what a key should not hold replaced."""
+    parts = (_UNWANTED.sub("-", part).strip("-.") for part in (login, folder.name))
+    return "/".join(part or "notebooks" for part in parts)
+
+
+def bind(
+    folder: Path,
+    *,
+    store: str,
+    namespace: str,
+    settings: StoreSettings | None,
+    environment: Environment,
+) -> None:
+    """Write what makes *folder* a workspace of a store that is ready. Idempotent."""
+    _make_control_folder(folder, environment)
+    write_workspace_file(folder, store=store, namespace=namespace, token=environment.new_write_id())
+    if settings is not None:
+        with Workspace(Session(environment, folder)) as workspace:
+            workspace.remember_store(settings)
+
+
+def _store_value(url: str | None, cwd: Path) -> str:
+    if url is None or url == EMBEDDED:
+        return EMBEDDED
+    if is_url(url):
+        return url.rstrip("/")
+    if "://" in url:
+        raise InvalidInput(
+            f"{url} is no store that nbvc knows.",
+            hint="Use s3://bucket, s3://bucket/root, or a folder.",
+        )
+    return (cwd / Path(url).expanduser()).resolve().as_uri()
+
+
+def _namespace(namespace: str | None, login: str, folder: Path) -> str:
+    if namespace is None:
+        return default_namespace(login, folder)
+    stripped = namespace.strip("/")
+    check_key_path(stripped)
+    return stripped
+
+
+def _check_binding(
+    folder: Path, stored: str | None, namespace: str | None, environment: Environment
+) -> tuple[str, str] | None:
+    """Return how *folder* is bound already, or ``None``; refuse to bind it otherwise."""
+    if not (folder / CONTROL_FOLDER / CONFIG_FILE).is_file():
+        return None
+    settings = Settings(replace(environment, variables={}), folder)
+    bound = settings.get("store"), settings.get("namespace")
+    if bound[0] is None or bound[1] is None:
+        return None
+    if (stored is not None and stored != bound[0]) or (
+        namespace is not None and namespace.strip("/") != bound[1]
+    ):
+        raise Conflict(
+            f"{folder} is bound to {bound[0]} with the namespace {bound[1]} already.",
+            hint="nbvc migrate URL moves it, with its history, to another store.",
+        )
+    return bound[0], bound[1]
+
+
+def _make_control_folder(folder: Path, environment: Environment) -> None:
+    if not folder.is_dir():
+        raise InvalidInput(f"{folder} is not a folder.", hint=f"mkdir -p {folder}")
+    control = folder / CONTROL_FOLDER
+    make_folder(control)
+    ignore = control / ".gitignore"
+    if not ignore.exists():
+        write_file(ignore, b"*\n", token=environment.new_write_id())
+
+
+def _make_ready(store: Store, *, create: bool, ask: Ask) -> tuple[bool, bool]:
+    """See to it that there is a bucket and that it keeps versions; return what had to be done."""
+    if store.url.startswith("file:"):
+        return False, False
+    from nbvc.stores.s3 import S3Store
+
+    bucket = getattr(store, "inner", store)
+    if not isinstance(bucket, S3Store):
+        return False, False
+    created = enabled = False
+    if not bucket.bucket_exists():
+        if not (create or ask(f"There is no bucket {bucket.bucket}. Create it?")):
+            raise StoreNotFound(
+                f"There is no bucket {bucket.bucket}.", hint=f"nbvc init {store.url} --create"
+            )
+        bucket.create_bucket()
+        created = True
+    try:
+        status = bucket.versioning_status()
+    except AccessDenied:  # not a permission that nbvc needs: what the bucket does will show it
+        return created, enabled
+    if status != "Enabled":
+        question = f"Versioning of bucket {bucket.bucket} is {status.lower()}. Turn it on?"
+        if not (create or created or ask(question)):
+            raise VersioningOff(
+                f"Versioning of bucket {bucket.bucket} is {status.lower()}: it would keep only the "
+                "last save of a notebook.",
+                hint=f"nbvc init {store.url} --create turns it on.",
+            )
+        bucket.enable_versioning()
+        enabled = True
+    return created, enabled
+
+
+def _prepare(store: Store, environment: Environment, *, create: bool) -> StoreSettings:
+    local = store.url.startswith("file:")
+    attempts = 5 if create and not local else 1
+    for attempt in range(attempts):
+        try:
+            return prepare(
+                store,
+                token=environment.new_write_id(),
+                now=environment.now(),
+                capabilities=store.capabilities if local else None,
+            )
+        except VersioningOff:  # takes a while to be known everywhere after it was turned on
+            if attempt == attempts - 1:
+                raise
+            environment.sleep(2.0**attempt)
+    raise AssertionError("unreachable")
+
+
+def _remember_connection(
+    settings: Settings, store_url: str, flags: Mapping[str, str | None], environment: Environment
+) -> None:
+    for name, value in flags.items():
+        if value is not None and name in SETTINGS and SETTINGS[name].per_store:
+            set_user_value(
+                settings.user_file,
+                name,
+                value,
+                store_url=store_url,
+                token=environment.new_write_id(),
+            )

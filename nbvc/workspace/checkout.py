@@ -1,0 +1,127 @@
+"""Checkout: write a version's bytes over a file, and never lose what was there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nbvc.errors import (
+    AlreadyExists,
+    InvalidNotebook,
+    NotebookNotFound,
+    UnsavedChanges,
+    VersionNotFound,
+)
+from nbvc.model import Digest, Version
+from nbvc.notebook import Outline, read_outline
+from nbvc.refs import Name, Selector
+from nbvc.workspace.files import Stamp, make_folder, read_file, stamp, write_file
+from nbvc.workspace.index import Base, Entry
+from nbvc.workspace.results import CheckoutResult, SaveResult
+from nbvc.workspace.saving import save_one, stamped
+
+if TYPE_CHECKING:
+    from nbvc.workspace.core import Workspace
+
+
+def checkout(
+    workspace: Workspace,
+    path: str,
+    version: Version,
+    *,
+    output: str | Path | None,
+    force: bool,
+) -> CheckoutResult:
+    """Write *version* over the notebook at *path*; see :meth:`nbvc.Workspace.checkout`."""
+    data = workspace.read(version)
+    if output is not None:
+        target = workspace.session.environment.cwd / output
+        write_new(target, data, token=workspace.session.environment.new_write_id())
+        return CheckoutResult(path=target, version=version)
+    before = stamp(workspace.folder / path)
+    rescued: SaveResult | None = None
+    if not is_safe_to_replace(workspace, path):
+        if not force:
+            raise unsaved(path, version)
+        act = workspace.session.act(f"before checkout of {version.name}")
+        rescued = save_one(workspace, path, act, allow_invalid=True)
+    put_in_place(workspace, path, version, data, before)
+    return CheckoutResult(path=workspace.folder / path, version=version, rescued=rescued)
+
+
+def put_in_place(
+    workspace: Workspace, path: str, version: Version, data: bytes, before: Stamp | None
+) -> None:
+    """Write *data* to the notebook at *path*, and remember that it is based on *version*.
+
+    Raises:
+        UnsavedChanges: The file has not the stamp *before* any more; it was left as it is.
+    """
+    file = workspace.folder / path
+    make_folder(file.parent)
+    environment = workspace.session.environment
+    token = environment.new_write_id()
+    written = write_file(file, data, token=token, expected=before, check=True)
+    entry = replace(workspace.index.get(path), base=base_of(version, data))
+    workspace.index.put(stamped(entry, written, Digest.of(data), environment.now()))
+
+
+def base_of(version: Version, data: bytes, *, etag: str | None = None) -> Base:
+    """Return what a working copy with the bytes of *version* is based on."""
+    outline: Outline | None = None
+    try:
+        outline = read_outline(data)
+    except InvalidNotebook:
+        outline = None
+    return Base(
+        number=version.number,
+        digest=Digest.of(data),
+        version_id=version.version_id,
+        etag=etag,
+        outline=outline,
+    )
+
+
+def is_safe_to_replace(workspace: Workspace, path: str) -> bool:
+    """Whether some version holds the bytes of the file, or there is no file."""
+    file = workspace.folder / path
+    if stamp(file) is None:
+        return not file.exists()
+    entry = workspace.index.get(path)
+    digest = Digest.of(read_file(file, shown=path)[0])
+    if digest in _remembered(entry):
+        return True
+    selector = Selector(base=Name(text=digest), back=0, text=digest)
+    try:
+        workspace.repository.resolve(workspace.key_of(path), selector)
+    except (NotebookNotFound, VersionNotFound):
+        return False
+    return True
+
+
+def unsaved(path: str, version: Version | None = None) -> UnsavedChanges:
+    """Return the error for a file whose bytes no version holds."""
+    force = f", or nbvc checkout --force {path}@{version.name}" if version else ""
+    return UnsavedChanges(
+        f"{path} has changes that no version holds.", hint=f"nbvc save {path}{force}"
+    )
+
+
+def write_new(path: Path, data: bytes, *, token: str) -> None:
+    """Write *data* to a file that does not exist yet.
+
+    Raises:
+        AlreadyExists: There is something of this name.
+    """
+    if path.exists() or path.is_symlink():
+        raise AlreadyExists(
+            f"{path} exists; it was left as it is.", hint="Choose another name for -o."
+        )
+    make_folder(path.parent)
+    write_file(path, data, token=token, expected=None, check=True)
+
+
+def _remembered(entry: Entry) -> set[Digest]:
+    known = {record.digest for record in entry.known.file} if entry.known else set()
+    return known | ({entry.base.digest} if entry.base else set())

@@ -1,0 +1,55 @@
+"""Which workspace, and which notebook in it, when the user does not say."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from nbvc.errors import Ambiguous, NotebookNotFound
+from nbvc.workspace.files import find_notebooks
+from nbvc.workspace.settings import CONFIG_FILE, CONTROL_FOLDER
+
+MAX_SHOWN = 20
+MAX_COMPARED = 1_000
+
+
+def find_workspace(start: Path) -> Path | None:
+    """Return the nearest folder from *start* upwards that is a workspace, with links followed."""
+    try:
+        resolved = start.resolve()
+    except (OSError, RuntimeError):
+        return None
+    for folder in (resolved, *resolved.parents):
+        if (folder / CONTROL_FOLDER / CONFIG_FILE).is_file():
+            return folder
+    return None
+
+
+def choose_notebook(folder: Path, cwd: Path, remembered: Sequence[str]) -> str:
+    """Return the only notebook below the working directory, relative to the workspace.
+
+    Raises:
+        Ambiguous: There are several.
+        NotebookNotFound: There is none.
+    """
+    here = cwd.resolve()
+    below = here if here.is_relative_to(folder) else folder
+    found = [str(path) for path in find_notebooks(folder, below)] or list(remembered)
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise NotebookNotFound(
+            "There is no notebook here.", hint="Name one, as in: nbvc log mine.ipynb"
+        )
+    raise Ambiguous(
+        f"There are {len(found)} notebooks here: which one?",
+        candidates=[{"path": path} for path in found[:MAX_SHOWN]],
+        hint=f"Name one, as in: nbvc log {found[0]}",
+    )
+
+
+def near_paths(path: str, known: Iterable[str]) -> list[str]:
+    """Return the known paths that look most like *path*."""
+    candidates = sorted(set(known) - {path})[:MAX_COMPARED]
+    return difflib.get_close_matches(path, candidates, 3, 0.6)

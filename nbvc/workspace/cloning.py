@@ -1,0 +1,237 @@
+"""Clone: copy a notebook, or a folder of them, from a store to a local folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from itertools import chain, count
+from pathlib import Path, PurePosixPath
+
+from nbvc.errors import InvalidInput, InvalidKey, NotebookNotFound
+from nbvc.manifest.metadata import from_metadata
+from nbvc.model import NOTEBOOK_SUFFIX, Area, Digest, NotebookKey, Version
+from nbvc.refs import LATEST, AsOf, Selector, parse_ref
+from nbvc.repository import Repository
+from nbvc.repository.settings import read_settings
+from nbvc.stores.base import Blob
+from nbvc.workspace.binding import bind, default_namespace
+from nbvc.workspace.checkout import base_of, write_new
+from nbvc.workspace.choosing import find_workspace
+from nbvc.workspace.core import Workspace
+from nbvc.workspace.files import inside, make_folder, read_file, stamp
+from nbvc.workspace.index import Entry
+from nbvc.workspace.results import CloneResult
+from nbvc.workspace.saving import stamped
+from nbvc.workspace.session import Session
+from nbvc.workspace.targets import Location, is_url, parse_location
+
+MAX_NAMES_TRIED = 10_000
+
+Progress = Callable[[int, int], None]
+"""Called after each notebook with the number of notebooks and of bytes so far."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Written:
+    file: Path
+    version: Version
+    present: bool
+
+
+def clone(
+    session: Session,
+    source: str,
+    destination: str | None,
+    *,
+    progress: Progress = lambda _notebooks, _bytes: None,
+) -> CloneResult:
+    """Copy what *source* names to a local folder. An existing file is never overwritten.
+
+    A folder becomes a workspace of its own: bound to the same namespace when it holds drafts, to a
+    new one when it holds published notebooks. Run again after an interruption, it goes on: files
+    that have the wanted bytes already are left.
+
+    Args:
+        session: Surroundings; its folder, if any, decides which store a plain key is looked up in.
+        source: A URL of a notebook or folder, a notebook key or folder of keys in the store of the
+            present workspace, or the path of another workspace.
+        destination: Folder to write to (or file, for one notebook); by default the working
+            directory for a notebook, and the folder's name for a folder.
+        progress: Called after each notebook.
+
+    Raises:
+        NotebookNotFound: There is nothing of that name.
+        InvalidInput: *source* cannot be read.
+    """
+    location = locate(session, source)
+    with session.open_repository(location.store_url) as repository:
+        if location.is_notebook:
+            return _clone_notebook(session, repository, location, destination)
+        return _clone_folder(session, repository, location, destination, progress)
+
+
+def locate(session: Session, source: str) -> Location:
+    """Return the place in a store that *source* names.
+
+    Raises:
+        InvalidInput: It names none.
+    """
+    if is_url(source):
+        return parse_location(source)
+    folder = session.environment.cwd / source
+    if folder.is_dir() and (found := find_workspace(folder)) == folder.resolve():
+        with Workspace(Session(session.environment, found)) as other:
+            return Location(
+                store_url=other.store_url,
+                area=Area.WORKSPACE,
+                path=other.namespace,
+                selector=None,
+            )
+    if session.folder is None:
+        raise InvalidInput(
+            f"{source} is neither a URL nor a folder with an nbvc workspace.",
+            hint="nbvc clone s3://bucket/workspace/kylek/notebooks",
+        )
+    with Workspace(session) as workspace:
+        ref = parse_ref(source)
+        return Location(
+            store_url=workspace.store_url,
+            area=Area.WORKSPACE,
+            path=(ref.path or source).strip("/"),
+            selector=ref.selector if ref.path else None,
+        )
+
+
+def _clone_notebook(
+    session: Session, repository: Repository, location: Location, destination: str | None
+) -> CloneResult:
+    selector = location.selector or LATEST
+    version = repository.resolve(
+        location.key, selector, area=location.area, as_of=_as_of(session, selector)
+    )
+    data = repository.read(version)
+    target = session.environment.cwd / (destination or ".")
+    if target.is_dir() or not target.name.endswith(NOTEBOOK_SUFFIX):
+        target = target / PurePosixPath(location.path).name
+    written = _write(session, target, version, data)
+    return CloneResult(
+        folder=written.file.parent,
+        bound=False,
+        store=location.store_url,
+        namespace=None,
+        files=((written.file, version),),
+        present=int(written.present),
+    )
+
+
+def _as_of(session: Session, selector: Selector) -> datetime | None:
+    if not isinstance(selector.base, AsOf):
+        return None
+    return session.moment(selector.base.text, end_of_day=True)
+
+
+def _clone_folder(
+    session: Session,
+    repository: Repository,
+    location: Location,
+    destination: str | None,
+    progress: Progress,
+) -> CloneResult:
+    prefix = f"{location.path}/" if location.path else ""
+    listed = repository.list_notebooks(prefix, area=location.area, with_versions=False)
+    first = next(listed, None)
+    if first is None:
+        raise NotebookNotFound(
+            f"There are no notebooks in {repository.store.url} under "
+            f"{repository.layout.prefix(location.area)}/{prefix}.",
+            hint="nbvc ls URL lists what there is.",
+        )
+    name = PurePosixPath(location.path).name or "notebooks"
+    folder = (session.environment.cwd / (destination or name)).resolve()
+    make_folder(folder)
+    drafts = location.area is Area.WORKSPACE and bool(location.path)
+    namespace = location.path if drafts else default_namespace(session.environment.login, folder)
+    bind(
+        folder,
+        store=location.store_url,
+        namespace=namespace,
+        settings=read_settings(repository.store),
+        environment=session.environment,
+    )
+    files: list[_Written] = []
+    total_bytes = 0
+    with Workspace(Session(session.environment, folder)) as workspace:
+        fetch = partial(_fetch, workspace, repository, location.area, prefix, based=drafts)
+        keys = (entry.key for entry in chain([first], listed))
+        for written in repository.backend.parallel.map(fetch, keys):
+            files.append(written)
+            total_bytes += written.version.size_bytes
+            progress(len(files), total_bytes)
+    return CloneResult(
+        folder=folder,
+        bound=True,
+        store=location.store_url,
+        namespace=namespace,
+        files=tuple((written.file, written.version) for written in files),
+        present=sum(written.present for written in files),
+    )
+
+
+def _fetch(
+    workspace: Workspace,
+    repository: Repository,
+    area: Area,
+    prefix: str,
+    key: NotebookKey,
+    *,
+    based: bool,
+) -> _Written:
+    """Download the current version of one notebook. 1 request."""
+    blob = repository.store.get(repository.layout.data_key(area, key))
+    version = _version(area, key, blob)
+    target = workspace.folder / key.removeprefix(prefix)
+    inside(workspace.folder, target)
+    written = _write(workspace.session, target, version, blob.data)
+    relative = str(inside(workspace.folder, written.file))
+    if based and written.file == target:
+        base = base_of(version, blob.data, etag=blob.etag)
+        found = stamp(target)
+        entry = replace(workspace.index.get(relative), base=base)
+        if found is not None:
+            now = workspace.session.environment.now()
+            entry = stamped(entry, found, base.digest, now)
+        workspace.index.put(entry)
+    else:
+        workspace.index.put(Entry(path=relative))
+    return written
+
+
+def _version(area: Area, key: NotebookKey, blob: Blob) -> Version:
+    if blob.version_id is None:
+        raise InvalidKey(f"{key} has no version ID.")
+    digest = Digest.of(blob.data)
+    return Version(
+        key=key,
+        area=area,
+        number=None,
+        digest=digest,
+        version_id=blob.version_id,
+        size_bytes=len(blob.data),
+        saved_at=from_metadata(blob.metadata).saved_at or blob.modified_at,
+    )
+
+
+def _write(session: Session, target: Path, version: Version, data: bytes) -> _Written:
+    """Write *data* to *target*, or beside it as ``name-1.ipynb`` where there are other bytes."""
+    for number in count():
+        if number > MAX_NAMES_TRIED:
+            break
+        file = target if number == 0 else target.with_stem(f"{target.stem}-{number}")
+        if not file.exists() and not file.is_symlink():
+            write_new(file, data, token=session.environment.new_write_id())
+            return _Written(file=file, version=version, present=False)
+        if stamp(file) is not None and read_file(file, shown=file.name)[0] == data:
+            return _Written(file=file, version=version, present=True)
+    raise InvalidInput(f"There are {MAX_NAMES_TRIED} files like {target.name} already.")

@@ -1,0 +1,77 @@
+"""Tags, renames and removals from a workspace: in the store, and on disk."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from nbvc.errors import AlreadyExists, InvalidInput, NotebookNotFound
+from nbvc.model import Area, Version
+from nbvc.refs import Selector, check_tag
+from nbvc.repository.history import version_of
+from nbvc.workspace.checkout import is_safe_to_replace, unsaved
+from nbvc.workspace.files import make_folder, stamp, sync_folder
+from nbvc.workspace.index import Base
+
+if TYPE_CHECKING:
+    from nbvc.workspace.core import Workspace
+
+
+def tag(
+    workspace: Workspace, name: str, path: str, version: str | Selector, *, move: bool
+) -> Version:
+    """Name a version of the notebook at *path*; see :meth:`nbvc.Workspace.tag`."""
+    check_tag(name)
+    found = workspace.resolve(workspace.folder / path, version)
+    if found.number is None:
+        raise InvalidInput(
+            f"{found.name} of {path} has no number yet, so it cannot have a tag.",
+            hint=f"Save {path} once more: that gives it one.",
+        )
+    key = workspace.key_of(path)
+    workspace.repository.set_tag(key, name, found.number, workspace.session.act(), move=move)
+    return found
+
+
+def rename(workspace: Workspace, old: str, new: str) -> Version:
+    """Rename a notebook in the store and on disk; see :meth:`nbvc.Workspace.rename`.
+
+    The file is renamed last, so that a rename that was cut off can be run again.
+    """
+    source, target = workspace.folder / old, workspace.folder / new
+    if target.exists() and source.exists():
+        raise AlreadyExists(f"{new} exists; nothing was changed.", hint="Choose another name.")
+    if not source.exists() and not target.exists():
+        raise NotebookNotFound(f"There is no file {old}.", hint="nbvc status lists what is here.")
+    entry = workspace.index.get(old)
+    act = workspace.session.act(f"renamed from {old}")
+    known = workspace.repository.rename(workspace.key_of(old), workspace.key_of(new), act)
+    if source.exists():
+        make_folder(target.parent)
+        source.rename(target)
+        sync_folder(target.parent)
+    record = known.file.record
+    base = entry.base
+    if base is not None and base.digest == record.digest:
+        base = Base(
+            number=record.number,
+            digest=record.digest,
+            version_id=record.version_id,
+            etag=known.etag,
+            outline=base.outline,
+        )
+    workspace.index.put(replace(entry, path=new, base=base, known=known, published=None))
+    workspace.index.forget(old)
+    return version_of(Area.WORKSPACE, workspace.key_of(new), record)
+
+
+def remove(workspace: Workspace, path: str, *, keep_file: bool) -> None:
+    """Remove a notebook from the store's listing and from disk."""
+    file = workspace.folder / path
+    if not keep_file and not is_safe_to_replace(workspace, path):
+        raise unsaved(path)
+    workspace.repository.remove(workspace.key_of(path), workspace.session.act())
+    if not keep_file and stamp(file) is not None:
+        file.unlink()
+        sync_folder(file.parent)
+    workspace.index.forget(path)

@@ -1,0 +1,180 @@
+"""Save: which files changed, what changed in them, and what is remembered afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nbvc.errors import AccessDenied, InvalidNotebook, NbvcError, NotebookNotFound, StoreError
+from nbvc.model import Area, Digest
+from nbvc.notebook import Outline, compare, read_outline
+from nbvc.repository import Act, Draft, Known
+from nbvc.repository.records import Manifest
+from nbvc.workspace.choosing import near_paths
+from nbvc.workspace.files import Stamp, find_notebooks, read_file, stamp
+from nbvc.workspace.index import Base, Entry
+from nbvc.workspace.results import SaveResult, SomeFailed
+
+if TYPE_CHECKING:
+    from nbvc.workspace.core import Workspace
+
+_RACY_NS = 2_000_000_000
+"""A file written to within two seconds of being read may change again without a new stamp."""
+
+
+def save(
+    workspace: Workspace,
+    paths: Sequence[str | Path] | None,
+    *,
+    message: str,
+    allow_invalid: bool,
+) -> list[SaveResult]:
+    """Save notebooks; see :meth:`nbvc.Workspace.save`."""
+    chosen = expand(workspace, paths)
+    attempt = partial(_try, workspace, message=message, allow_invalid=allow_invalid)
+    results = list(workspace.repository.backend.parallel.map(attempt, chosen))
+    failed = [result.error for result in results if result.error]
+    if failed and len(results) == 1:
+        raise failed[0]
+    if failed:
+        raise SomeFailed(results)
+    return results
+
+
+def expand(workspace: Workspace, paths: Sequence[str | Path] | None) -> list[str]:
+    """Return the notebooks that *paths* name, folders taken apart, relative to the workspace.
+
+    Raises:
+        NotebookNotFound: One of them does not exist.
+    """
+    if paths is None:
+        return workspace.notebooks()
+    chosen: dict[str, None] = {}
+    for path in paths:
+        absolute = (workspace.session.environment.cwd / path).absolute()
+        if absolute.is_dir():
+            below = absolute.resolve()
+            if below != workspace.folder:
+                workspace.relative(below / "any.ipynb")
+            chosen.update((str(found), None) for found in find_notebooks(workspace.folder, below))
+            continue
+        relative = workspace.relative(path)
+        if not absolute.exists():
+            near = near_paths(relative, workspace.notebooks())
+            raise NotebookNotFound(
+                f"There is no file {path}.", hint=f"Did you mean {near[0]}?" if near else None
+            )
+        chosen[relative] = None
+    return list(chosen)
+
+
+def save_one(
+    workspace: Workspace, path: str, act: Act, *, allow_invalid: bool = False
+) -> SaveResult:
+    """Save the notebook at *path*, relative to the workspace."""
+    entry = workspace.index.get(path)
+    present = stamp(workspace.folder / path)
+    if present is not None and present == entry.stamp and is_latest(entry):
+        return _unchanged(entry)
+    data, read_at = read_file(workspace.folder / path, shown=path)
+    digest = Digest.of(data)
+    entry = with_number(workspace, stamped(entry, read_at, digest, act.now))
+    if is_latest(entry):
+        workspace.index.put(entry)
+        return _unchanged(entry)
+    outline = _outline(data, path, allow_invalid=allow_invalid)
+    before = entry.base.outline if entry.base else None
+    changes = None
+    if outline is not None and (entry.base is None or before is not None):
+        changes = compare(before, outline)
+    parent = entry.base.number if entry.base else None
+    draft = Draft(data=data, digest=digest, parent=parent, changes=changes)
+    known = workspace.repository.save(workspace.key_of(path), draft, act, entry.known)
+    workspace.index.put(rebased(entry, known, outline))
+    record = known.file.record
+    return SaveResult(
+        path=path,
+        saved=record.write_id == act.write_id,
+        number=record.number,
+        digest=digest,
+        version_id=record.version_id,
+        changes=record.changes,
+    )
+
+
+def with_number(workspace: Workspace, entry: Entry) -> Entry:
+    """Return *entry* with the number of its base, which a clone does not ask for."""
+    base = entry.base
+    if base is None or base.number is not None or not workspace.repository.prepared:
+        return entry
+    manifest = Manifest(workspace.repository.backend, Area.WORKSPACE, workspace.key_of(entry.path))
+    newest = manifest.newest()
+    if newest is None:
+        return entry
+    if newest.record.version_id == base.version_id:
+        known = Known(file=newest, etag=base.etag) if base.etag else entry.known
+        return replace(entry, base=replace(base, number=newest.record.number), known=known)
+    for record in manifest.back_from(newest, newest.first):
+        if record.version_id == base.version_id:
+            return replace(entry, base=replace(base, number=record.number))
+    return entry
+
+
+def is_latest(entry: Entry) -> bool:
+    """Whether the file has the bytes of the newest version that is known."""
+    return entry.known is not None and entry.known.file.record.digest == entry.file_digest
+
+
+def stamped(entry: Entry, read_at: Stamp, digest: Digest, now: datetime) -> Entry:
+    """Return *entry* with the digest of its file, and the stamp, if it can be relied on."""
+    settled = now.timestamp() * 1e9 - read_at.mtime_ns > _RACY_NS
+    return replace(entry, stamp=read_at if settled else None, file_digest=digest)
+
+
+def rebased(entry: Entry, known: Known, outline: Outline | None) -> Entry:
+    """Return *entry* based on the newest version."""
+    record = known.file.record
+    base = Base(
+        number=record.number,
+        digest=record.digest,
+        version_id=record.version_id,
+        etag=known.etag,
+        outline=outline,
+    )
+    return replace(entry, base=base, known=known)
+
+
+def _try(workspace: Workspace, path: str, *, message: str, allow_invalid: bool) -> SaveResult:
+    try:
+        act = workspace.session.act(message)
+        return save_one(workspace, path, act, allow_invalid=allow_invalid)
+    except (StoreError, AccessDenied):
+        raise
+    except NbvcError as error:
+        return SaveResult(path=path, saved=False, error=error)
+
+
+def _unchanged(entry: Entry) -> SaveResult:
+    assert entry.known is not None
+    record = entry.known.file.record
+    return SaveResult(
+        path=entry.path,
+        saved=False,
+        number=record.number,
+        digest=record.digest,
+        version_id=record.version_id,
+        changes=record.changes,
+    )
+
+
+def _outline(data: bytes, path: str, *, allow_invalid: bool) -> Outline | None:
+    try:
+        return read_outline(data, name=path)
+    except InvalidNotebook:
+        if allow_invalid:
+            return None
+        raise

@@ -1,0 +1,129 @@
+"""Who acts, when, and on which stores: what every command has, inside a workspace or not."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+from nbvc.environment import Environment
+from nbvc.repository import Act, Repository
+from nbvc.repository.backend import Cache
+from nbvc.repository.settings import StoreSettings, read_settings
+from nbvc.stores.base import Store
+from nbvc.stores.opening import open_store
+from nbvc.workspace.cache import DiskCache
+from nbvc.workspace.settings import Settings
+
+_GIT_TIMEOUT_SECONDS = 2
+
+
+class Session:
+    """The surroundings and settings of one command.
+
+    Args:
+        environment: Clock, variables, folders.
+        folder: The workspace, or ``None`` outside of one.
+        flags: Settings from the command line, which win over all others.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        folder: Path | None = None,
+        flags: Mapping[str, str | None] | None = None,
+    ) -> None:
+        self.environment = environment
+        self.folder = folder
+        self.settings = Settings(environment, folder, flags)
+
+    def act(self, message: str = "") -> Act:
+        """Return a new act of the present user, now."""
+        return Act(
+            author=self.author,
+            message=message,
+            now=self.environment.now(),
+            write_id=self.environment.new_write_id(),
+        )
+
+    @cached_property
+    def author(self) -> str:
+        """Return the name that versions carry.
+
+        The setting ``author``, else the user of JupyterHub, else git's ``user.name``, else the
+        login name.
+        """
+        return (
+            self.settings.get("author")
+            or self.environment.variables.get("JUPYTERHUB_USER")
+            or _git_user()
+            or self.environment.login
+        )
+
+    def open_store(self, url: str, *, create: bool = False) -> Store:
+        """Open the store that *url* names, with the user's settings for it."""
+        return open_store(
+            url,
+            options=self.settings.connection(url),
+            sleep=self.environment.sleep,
+            jitter=self.environment.jitter,
+            create=create,
+        )
+
+    def open_repository(self, url: str, known: StoreSettings | None = None) -> Repository:
+        """Open the repository in the store that *url* names.
+
+        Args:
+            url: URL of the store.
+            known: What its ``store.json`` says, where that is remembered; saves a request.
+        """
+        store = self.open_store(url)
+        try:
+            return self.repository(store, known or read_settings(store))
+        except BaseException:
+            store.close()
+            raise
+
+    def repository(self, store: Store, settings: StoreSettings | None) -> Repository:
+        """Return a repository on *store*, with a cache where the store is far away."""
+        cache: Cache | None = None
+        if not store.url.startswith("file:"):
+            cache = DiskCache(self.environment.cache_dir, self.settings.cache_size_bytes)
+        return Repository(
+            store,
+            settings=settings,
+            cache=cache,
+            sleep=self.environment.sleep,
+            jitter=self.environment.jitter,
+        )
+
+    def moment(self, text: str, *, end_of_day: bool) -> datetime:
+        """Read a moment that the user typed, in the user's time zone."""
+        from nbvc.refs import parse_moment
+
+        return parse_moment(
+            text,
+            now=self.environment.now(),
+            timezone=self.environment.timezone,
+            end_of_day=end_of_day,
+        )
+
+
+def _git_user() -> str | None:
+    """Return ``user.name`` of the user's own git configuration, where there is git."""
+    git = shutil.which("git")
+    if git is None:
+        return None
+    try:
+        found = subprocess.run(  # noqa: S603
+            [git, "config", "--global", "--get", "user.name"],
+            capture_output=True,
+            timeout=_GIT_TIMEOUT_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.decode("utf-8", "replace").strip() or None

@@ -1,0 +1,57 @@
+"""Publish from a workspace."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from nbvc.model import Area, Digest, Version
+from nbvc.refs import Latest, Selector, parse_selector
+from nbvc.repository.history import version_of
+from nbvc.workspace.files import read_file, stamp
+from nbvc.workspace.index import Entry
+from nbvc.workspace.results import PublishResult
+
+if TYPE_CHECKING:
+    from nbvc.workspace.core import Workspace
+
+
+def publish(
+    workspace: Workspace, path: str, version: str | Selector | None, *, message: str
+) -> PublishResult:
+    """Publish a version of the notebook at *path*; see :meth:`nbvc.Workspace.publish`."""
+    key = workspace.key_of(path)
+    entry = workspace.index.get(path)
+    selector = parse_selector(version) if isinstance(version, str) else version
+    source = _source(workspace, path, entry, selector)
+    act = workspace.session.act(message)
+    publication = workspace.repository.publish(source, key, act, entry.published)
+    record = publication.file.record
+    workspace.index.put(replace(entry, published=publication.file))
+    data_key = workspace.repository.layout.data_key(Area.PUBLISHED, key)
+    return PublishResult(
+        key=key,
+        number=record.number,
+        version_id=record.version_id,
+        source=source,
+        digest=record.digest,
+        url=workspace.repository.store.locate(data_key),
+        unsaved_changes=_differs(workspace, path, source),
+    )
+
+
+def _source(workspace: Workspace, path: str, entry: Entry, selector: Selector | None) -> Version:
+    """Return the version to promote; the one saved last from here needs no request."""
+    wants_latest = selector is None or (isinstance(selector.base, Latest) and selector.back == 0)
+    if selector is None and entry.known is not None:
+        return version_of(Area.WORKSPACE, workspace.key_of(path), entry.known.file.record)
+    if selector is None or wants_latest:
+        return workspace.resolve(workspace.folder / path)
+    return workspace.resolve(workspace.folder / path, selector)
+
+
+def _differs(workspace: Workspace, path: str, source: Version) -> bool:
+    file = workspace.folder / path
+    if stamp(file) is None:
+        return False
+    return Digest.of(read_file(file, shown=path)[0]) != source.digest

@@ -1,0 +1,71 @@
+"""Status: each notebook against what is remembered of it, and against the store."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from nbvc.errors import NbvcError
+from nbvc.model import Area, Digest
+from nbvc.repository.records import Manifest
+from nbvc.workspace.files import read_file, stamp
+from nbvc.workspace.results import NotebookStatus, Status
+from nbvc.workspace.saving import with_number
+
+if TYPE_CHECKING:
+    from nbvc.workspace.core import Workspace
+
+
+def status(workspace: Workspace) -> Status:
+    """Return where the workspace stands; see :meth:`nbvc.Workspace.status`."""
+    paths = sorted({*workspace.notebooks(), *workspace.index.paths()})
+    notebooks = [_local(workspace, path) for path in paths]
+    unreachable: NbvcError | None = None
+    try:
+        parallel = workspace.repository.backend.parallel
+        notebooks = list(parallel.map(partial(_with_latest, workspace), notebooks))
+    except NbvcError as error:
+        unreachable = error
+    return Status(
+        folder=workspace.folder,
+        store=workspace.store_url,
+        namespace=workspace.namespace,
+        notebooks=tuple(notebooks),
+        unreachable=unreachable,
+    )
+
+
+def _local(workspace: Workspace, path: str) -> NotebookStatus:
+    entry = workspace.index.get(path)
+    base = entry.base
+    found = NotebookStatus(
+        path=path,
+        state="new",
+        number=base.number if base else None,
+        digest=base.digest if base else None,
+    )
+    present = stamp(workspace.folder / path)
+    if present is None:
+        return replace(found, state="missing")
+    if base is None:
+        return found
+    if present == entry.stamp and entry.file_digest is not None:
+        digest = entry.file_digest
+    else:
+        try:
+            digest = Digest.of(read_file(workspace.folder / path, shown=path)[0])
+        except NbvcError:
+            return replace(found, state="unreadable")
+    return replace(found, state="unchanged" if digest == base.digest else "changed")
+
+
+def _with_latest(workspace: Workspace, found: NotebookStatus) -> NotebookStatus:
+    if found.digest is not None and found.number is None:
+        entry = with_number(workspace, workspace.index.get(found.path))
+        workspace.index.put(entry)
+        found = replace(found, number=entry.base.number if entry.base else None)
+    manifest = Manifest(workspace.repository.backend, Area.WORKSPACE, workspace.key_of(found.path))
+    latest = manifest.newest_number()
+    behind = latest is not None and (found.number is None or latest > found.number)
+    return replace(found, latest=latest, behind=behind)

@@ -1,0 +1,116 @@
+"""What a user means by a path, a key or a URL: a place in a store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from nbvc.errors import InvalidInput
+from nbvc.manifest.layout import Layout
+from nbvc.model import NOTEBOOK_SUFFIX, Area, NotebookKey, check_key_path
+from nbvc.refs import Name, Selector, parse_selector
+from nbvc.stores.local_database import FILE_NAME
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """A place in a store, as a URL names it.
+
+    Attributes:
+        store_url: URL of the store.
+        area: The area.
+        path: What follows the area: the key of a notebook, or a folder of keys (perhaps empty).
+        selector: The version that the URL names.
+    """
+
+    store_url: str
+    area: Area
+    path: str
+    selector: Selector | None
+
+    @property
+    def is_notebook(self) -> bool:
+        """Whether it names a notebook rather than a folder."""
+        return self.path.endswith(NOTEBOOK_SUFFIX)
+
+    @property
+    def key(self) -> NotebookKey:
+        """The key of the notebook.
+
+        Raises:
+            InvalidKey: It is not a notebook's.
+        """
+        return NotebookKey(self.path)
+
+
+def is_url(text: str) -> bool:
+    """Return whether *text* is a URL of a store or of something in it."""
+    return text.startswith(("s3://", "file://"))
+
+
+def parse_location(text: str, layout: Layout | None = None) -> Location:
+    """Read a URL such as ``s3://bucket/root/workspace/kylek/mine.ipynb?versionId=...``.
+
+    The area is the first segment that is called ``workspace`` or ``published``; in a folder's URL,
+    the first one below the folder that is a store.
+
+    Args:
+        text: The URL; a version may follow as ``@v3`` or ``?versionId=``.
+        layout: Prefixes of the areas, where others than the usual ones are known.
+
+    Raises:
+        InvalidInput: It names no area.
+    """
+    layout = layout or Layout()
+    path, selector = _split_version(text)
+    for _, area, store_url, rest in sorted(_splits(path, layout)):
+        if _is_store(store_url):
+            if rest:
+                check_key_path(rest)
+            return Location(store_url=store_url, area=area, path=rest, selector=selector)
+    raise InvalidInput(
+        f"{text} names no area of a store.",
+        hint=f"Write s3://bucket/{layout.workspace}/... for drafts, "
+        f"or s3://bucket/{layout.published}/... for what is published.",
+    )
+
+
+def _split_version(text: str) -> tuple[str, Selector | None]:
+    path, mark, query = text.partition("?")
+    if mark:
+        ids = parse_qs(query).get("versionId", [])
+        if len(ids) != 1:
+            raise InvalidInput(
+                f"{text} cannot be read after its '?'.",
+                hint="Write ?versionId= and the version ID.",
+            )
+        return path, Selector(base=Name(text=ids[0]), back=0, text=ids[0])
+    head, found, version = path.rpartition(f"{NOTEBOOK_SUFFIX}@")
+    if found:
+        return head + NOTEBOOK_SUFFIX, parse_selector(version)
+    return path, None
+
+
+def _splits(path: str, layout: Layout) -> list[tuple[int, Area, str, str]]:
+    """Return each way to read *path* as a store, an area and the rest, with where it is split."""
+    local = path.startswith("file://")
+    text = unquote(path) if local else path
+    splits = []
+    for area in Area:
+        marker, start = f"/{layout.prefix(area)}", 0
+        while (index := text.find(marker, start)) >= 0:
+            start, end = index + 1, index + len(marker)
+            if text[end : end + 1] in {"", "/"} and index > len("s3://"):
+                store_url = text[:index]
+                if local:
+                    store_url = Path(store_url.removeprefix("file://")).as_uri()
+                splits.append((index, area, store_url, text[end:].strip("/")))
+    return splits
+
+
+def _is_store(store_url: str) -> bool:
+    if store_url.startswith("s3://"):
+        return True
+    folder = Path(unquote(urlsplit(store_url).path))
+    return (folder / FILE_NAME).is_file()
