@@ -1,0 +1,51 @@
+"""What the shell offers to complete: from the folder and from memory, never from the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nbvc.errors import NbvcError
+from nbvc.model import NOTEBOOK_SUFFIX
+
+MAX_OFFERED = 200
+
+
+def notebooks(incomplete: str) -> list[str]:
+    """Return paths of notebooks, and of folders, that begin with *incomplete*."""
+    parent, _, name = incomplete.rpartition("/")
+    folder = Path(parent) if parent else Path(incomplete[:0] or ".")
+    offered: list[str] = []
+    try:
+        for path in sorted(folder.iterdir()):
+            if not path.name.startswith(name) or path.name.startswith("."):
+                continue
+            shown = f"{parent}/{path.name}" if parent else path.name
+            if path.is_dir():
+                offered.append(f"{shown}/")
+            elif path.name.endswith(NOTEBOOK_SUFFIX):
+                offered.append(shown)
+    except OSError:
+        return []
+    return offered[:MAX_OFFERED]
+
+
+def refs(incomplete: str) -> list[str]:
+    """Return notebooks, or after ``.ipynb@`` the versions of one that are remembered here."""
+    path, found, version = incomplete.rpartition(f"{NOTEBOOK_SUFFIX}@")
+    if not found:
+        return notebooks(incomplete)
+    prefix = f"{path}{NOTEBOOK_SUFFIX}@"
+    return [f"{prefix}{name}" for name in _versions(prefix[:-1]) if name.startswith(version)]
+
+
+def _versions(path: str) -> list[str]:
+    from nbvc.workspace.core import Workspace
+
+    try:
+        with Workspace.open() as workspace:
+            known = workspace.index.get(workspace.relative(path)).known
+    except NbvcError:
+        return []
+    records = list(known.file) if known else []
+    numbers = [f"v{record.number}" for record in records]
+    return ["latest", "published", *numbers, *(record.digest.short for record in records)]

@@ -1,0 +1,111 @@
+"""Versions, results and listings as JSON values, with the field names that scripts rely on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nbvc.model import Version
+    from nbvc.repository import Listed, Repository
+    from nbvc.workspace.results import NotebookStatus, PublishResult, SaveResult
+
+
+def version(found: Version) -> dict[str, Any]:
+    """Return a version as ``log --json`` prints it."""
+    return {
+        "number": found.number,
+        "digest": found.digest,
+        "version_id": found.version_id,
+        "size_bytes": found.size_bytes,
+        "saved_at": found.saved_at,
+        "author": found.author,
+        "message": found.message,
+        "parent": found.parent,
+        "tags": list(found.tags),
+        "published": found.published,
+        "changes": asdict(found.changes) if found.changes else None,
+        "indexed": found.indexed,
+        "key": found.key,
+        "source": _source(found),
+    }
+
+
+def resolved(found: Version, repository: Repository) -> dict[str, Any]:
+    """Return a version as ``resolve --json`` prints it."""
+    return {
+        "key": found.key,
+        "number": found.number,
+        "digest": found.digest,
+        "version_id": found.version_id,
+        "url": repository.locate(found),
+        "area": found.area.value,
+    }
+
+
+def saved(result: SaveResult) -> dict[str, Any]:
+    """Return one result as ``save --json`` prints it."""
+    described: dict[str, Any] = {
+        "path": result.path,
+        "number": result.number,
+        "digest": result.digest,
+        "version_id": result.version_id,
+        "saved": result.saved,
+        "changes": asdict(result.changes) if result.changes else None,
+    }
+    if result.error is not None:
+        described["error"] = result.error.to_dict()
+    return described
+
+
+def published(result: PublishResult) -> dict[str, Any]:
+    """Return a publication as ``publish --json`` prints it."""
+    return {
+        "key": result.key,
+        "version_id": result.version_id,
+        "source": result.source.number,
+        "digest": result.digest,
+        "number": result.number,
+        "url": result.url,
+    }
+
+
+def notebook_status(status: NotebookStatus) -> dict[str, Any]:
+    """Return one notebook as ``status --json`` prints it."""
+    return {
+        "path": status.path,
+        "state": status.state,
+        "number": status.number,
+        "digest": status.digest,
+        "latest": status.latest,
+        "behind": status.behind,
+    }
+
+
+def listed(found: Listed) -> dict[str, Any]:
+    """Return one notebook as ``ls --json`` prints it."""
+    return {
+        "key": found.key,
+        "area": found.area.value,
+        "number": found.number,
+        "digest": found.digest,
+        "version_id": found.version_id,
+        "size_bytes": found.size_bytes,
+        "saved_at": found.saved_at,
+        "author": found.author,
+        "message": found.message,
+        "source": found.source_number,
+        "removed": found.removed,
+    }
+
+
+def _source(found: Version) -> dict[str, Any] | None:
+    source = found.source
+    if source is None:
+        return None
+    return {
+        "area": source.area.value,
+        "key": source.key,
+        "number": source.number,
+        "version_id": source.version_id,
+    }

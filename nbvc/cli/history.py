@@ -1,0 +1,357 @@
+"""Commands that record versions, and that look at them: save, status, log, show, checkout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from itertools import dropwhile, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nbvc.cli.comparing import diff
+from nbvc.cli.context import (
+    REF_COMPLETION,
+    JsonOption,
+    MessageOption,
+    State,
+    state_of,
+)
+
+if TYPE_CHECKING:
+    from nbvc.cli.targets import Target
+    from nbvc.model import Version
+    from nbvc.workspace.results import NotebookStatus, SaveResult
+
+_HEADERS = ("VERSION", "DIGEST", "SAVED", "AUTHOR", "SIZE", "CHANGES", "MARKS", "MESSAGE")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to *app*."""
+    app.command()(save)
+    app.command("store", hidden=True)(save)
+    app.command()(status)
+    app.command()(log)
+    app.command()(show)
+    app.command()(diff)
+    app.command()(checkout)
+
+
+def save(
+    context: typer.Context,
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[PATH]...",
+            help="Notebooks, or folders of them; all of the workspace by default.",
+            autocompletion=REF_COMPLETION,
+            show_default=False,
+        ),
+    ] = None,
+    message: MessageOption = "",
+    allow_invalid: Annotated[
+        bool, typer.Option(help="Also store a file that is no valid notebook, as it is.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Record the present state of notebooks as new versions.
+
+    \b
+    nbvc save
+    nbvc save mine.ipynb -m "before the refactoring"
+
+    What has not changed since its latest version is left alone.
+    """
+    from nbvc.cli import describing
+    from nbvc.workspace.results import SomeFailed
+
+    state = state_of(context)
+    failure: SomeFailed | None = None
+    with state.workspace() as workspace:
+        try:
+            results = workspace.save(paths or None, message=message, allow_invalid=allow_invalid)
+        except SomeFailed as error:
+            results, failure = error.results, error
+    if json:
+        state.output.emit([describing.saved(result) for result in results])
+    else:
+        _report_saved(state, results, everything=not paths)
+    if failure is not None:
+        raise failure
+
+
+def status(context: typer.Context, json: JsonOption = False) -> None:
+    """Say where this folder's notebooks stand.
+
+    \b
+    nbvc status
+    nbvc status --json
+    """
+    from nbvc.cli import describing
+
+    state = state_of(context)
+    with state.workspace() as workspace:
+        found = workspace.status()
+    if json:
+        state.output.emit(
+            {
+                "folder": str(found.folder),
+                "store": found.store,
+                "namespace": found.namespace,
+                "notebooks": [describing.notebook_status(entry) for entry in found.notebooks],
+                "unreachable": found.unreachable.to_dict() if found.unreachable else None,
+            }
+        )
+        return
+    output = state.output
+    output.data(f"Store      {found.store}")
+    output.data(f"Namespace  {found.namespace}")
+    rows = [_status_row(entry) for entry in found.notebooks]
+    if rows:
+        output.data("")
+        for line in output.table(rows, headers=("NOTEBOOK", "BASED ON", "STATE", "STORE")):
+            output.data(line)
+    else:
+        output.data("\nThere are no notebooks here yet.")
+    if found.unreachable is not None:
+        output.note("The store was not asked whether it has newer versions:")
+        output.error(found.unreachable)
+    elif any(entry.state in {"new", "changed"} for entry in found.notebooks):
+        output.data("\nRecord what is new or changed with: nbvc save")
+
+
+def log(
+    context: typer.Context,
+    path: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[PATH]",
+            help="The notebook (path or URL), perhaps with @VERSION to begin at.",
+            autocompletion=REF_COMPLETION,
+            show_default=False,
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option("-n", "--limit", min=1, help="Show at most so many.", show_default=False),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(help="Only from then on: 2026-08-01, '2 days ago'.", show_default=False),
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Only up to then.", show_default=False)] = None,
+    author: Annotated[
+        str | None, typer.Option(help="Only by authors whose name has this.", show_default=False)
+    ] = None,
+    published: Annotated[
+        bool, typer.Option("--published", help="Only what is published now.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """List the versions of a notebook, newest first.
+
+    \b
+    nbvc log
+    nbvc log mine.ipynb -n 20
+    nbvc log mine.ipynb --since "2 weeks ago" --author kylek
+    nbvc log s3://bucket/workspace/kylek/mine.ipynb
+    """
+    from nbvc.cli import describing
+    from nbvc.cli.targets import open_target
+
+    state = state_of(context)
+    with open_target(state, path) as target:
+        wanted = _filters(target, since=since, until=until, author=author, published=published)
+        plain = not wanted and target.selector is None
+        versions: Iterable[Version] = target.log(limit if plain else None)
+        if target.selector is not None:
+            start = target.resolve().version_id
+            versions = dropwhile(lambda version: version.version_id != start, versions)
+        for fits in wanted:
+            versions = filter(fits, versions)
+        versions = islice(versions, limit)
+        if json:
+            state.output.emit_stream(describing.version(version) for version in versions)
+        else:
+            _print_log(state, target, versions)
+
+
+def show(
+    context: typer.Context,
+    ref: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[PATH][@VERSION]",
+            help="A version (path, ref or URL); the latest by default.",
+            autocompletion=REF_COMPLETION,
+            show_default=False,
+        ),
+    ] = None,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Show the cells in a readable form.")
+    ] = False,
+) -> None:
+    """Write the exact bytes of a version to standard output.
+
+    \b
+    nbvc show mine.ipynb@v3 > old.ipynb
+    nbvc show v3 --summary
+    """
+    from nbvc.cli.targets import open_target
+
+    state = state_of(context)
+    with open_target(state, ref) as target:
+        data = target.repository.read(target.resolve())
+        if not summary:
+            state.output.raw(data)
+            return
+        from nbvc.cli.comparing import print_summary
+
+        print_summary(state, data, name=target.name, pager=target.session.settings.get("pager"))
+
+
+def checkout(
+    context: typer.Context,
+    ref: Annotated[
+        str,
+        typer.Argument(
+            metavar="[PATH@]VERSION",
+            help="The version to bring back.",
+            autocompletion=REF_COMPLETION,
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write it to this new file.", show_default=False),
+    ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Save what would be overwritten as a version first."),
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Bring a version back: write it over the local file.
+
+    \b
+    nbvc checkout v3
+    nbvc checkout mine.ipynb@v3
+    nbvc checkout mine.ipynb@{yesterday} -o mine-yesterday.ipynb
+
+    What the file holds now is never lost: if no version has it, this refuses.
+    """
+    from nbvc.cli import describing
+    from nbvc.cli.targets import in_workspace
+    from nbvc.refs import LATEST, parse_ref
+
+    state = state_of(context)
+    with state.workspace() as workspace:
+        target = in_workspace(workspace, parse_ref(ref))
+        result = workspace.checkout(
+            workspace.folder / target.path, target.selector or LATEST, output=output, force=force
+        )
+    shown = output or target.path
+    if json:
+        state.output.emit({"path": str(shown), **describing.version(result.version)})
+        return
+    if result.rescued is not None:
+        state.output.say(f"Saved what {target.path} held before as v{result.rescued.number}.")
+    digest = f" {result.version.digest.short}" if result.version.digest else ""
+    state.output.say(f"Wrote {result.version.name}{digest} to {shown}.")
+    if output is None:
+        state.output.say(f"Go back to the newest with: nbvc checkout {target.path}@latest")
+
+
+def _report_saved(state: State, results: list[SaveResult], *, everything: bool) -> None:
+    from nbvc.notebook import describe_changes
+
+    output = state.output
+    saved = [result for result in results if result.saved]
+    unchanged = [result for result in results if not result.saved and result.error is None]
+    for result in saved:
+        digest = result.digest.short if result.digest else ""
+        changes = describe_changes(result.changes)
+        what = f" ({changes})" if changes else ""
+        output.say(f"Saved v{result.number} {digest} of {result.path}{what}")
+    for result in results:
+        if result.error is not None:
+            output.error(result.error)
+    if not results:
+        output.say("There are no notebooks here to save.")
+    elif everything and len(unchanged) > 1:
+        output.say(f"{len(unchanged)} notebooks are unchanged.")
+    else:
+        for result in unchanged:
+            output.say(f"{result.path} is unchanged since v{result.number}.")
+    if len(saved) == 1:
+        path = saved[0].path
+        compare = f"Compare with: nbvc diff {path} v{saved[0].number}~1 v{saved[0].number}. "
+        first = saved[0].number == 1
+        output.say(f"{'' if first else compare}Publish it with: nbvc publish {path}")
+    elif saved:
+        output.say("List the versions of one with: nbvc log PATH")
+
+
+def _status_row(entry: NotebookStatus) -> tuple[str, str, str, str]:
+    from nbvc.text import printable_line
+
+    words = {"missing": "file is gone", "new": "new, never saved"}
+    behind = ""
+    if entry.behind and entry.number is not None:
+        behind = f"has newer versions, up to v{entry.latest}"
+    elif entry.behind:
+        behind = f"has v{entry.latest}"
+    return (
+        printable_line(entry.path),
+        f"v{entry.number}" if entry.number else "",
+        words.get(entry.state, entry.state),
+        behind,
+    )
+
+
+def _filters(
+    target: Target, *, since: str | None, until: str | None, author: str | None, published: bool
+) -> list[Callable[[Version], bool]]:
+    wanted: list[Callable[[Version], bool]] = []
+    if since is not None:
+        earliest = target.session.moment(since, end_of_day=False)
+        wanted.append(lambda version: version.saved_at >= earliest)
+    if until is not None:
+        last = target.session.moment(until, end_of_day=True)
+        wanted.append(lambda version: version.saved_at <= last)
+    if author is not None:
+        name = author.casefold()
+        wanted.append(lambda version: name in (version.author or "").casefold())
+    if published:
+        wanted.append(lambda version: version.published)
+    return wanted
+
+
+def _print_log(state: State, target: Target, versions: Iterable[Version]) -> None:
+    output = state.output
+    now = target.session.environment.now()
+    rows = _log_rows(state, versions, now)
+    with output.pager(target.session.settings.get("pager")) as stream:
+        for line in output.table(rows, headers=_HEADERS):
+            stream.write(line + "\n")
+
+
+def _log_rows(
+    state: State, versions: Iterable[Version], now: datetime
+) -> Iterator[tuple[str, ...]]:
+    from nbvc.cli.output import size, when
+    from nbvc.notebook import describe_changes
+    from nbvc.text import printable_line
+
+    for version in versions:
+        marks = [*version.tags, *(["published"] if version.published else [])]
+        yield (
+            version.name if version.indexed else f"(unindexed) {version.version_id}",
+            version.digest.short if version.digest else "",
+            when(version.saved_at, now, relative=state.output.is_terminal),
+            printable_line(version.author or ""),
+            size(version.size_bytes),
+            describe_changes(version.changes),
+            f"[{', '.join(marks)}]" if marks else "",
+            printable_line((version.message or "").strip()),
+        )

@@ -1,0 +1,200 @@
+"""The only place that prints: text, tables, JSON, errors; colour and pager where they help."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import IO, Any
+
+from nbvc.errors import NbvcError
+from nbvc.manifest.sealing import format_time
+from nbvc.text import printable, printable_line
+
+_PAGER = "less"
+_COLOURS = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "dim": "2", "bold": "1"}
+
+
+class Output:
+    """Where a command writes.
+
+    Data goes to standard output, messages to standard error. Everything that a notebook, a name or
+    a person brought along is made printable first.
+
+    Args:
+        variables: Environment variables: ``NO_COLOR``, ``TERM``, ``PAGER``.
+        color: False turns colour off.
+    """
+
+    def __init__(self, variables: Mapping[str, str], *, color: bool = True) -> None:
+        self._variables = variables
+        self._wants_color = (
+            color and not variables.get("NO_COLOR") and variables.get("TERM") != "dumb"
+        )
+        self.json = False
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a person reads standard output."""
+        return sys.stdout.isatty()
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether there is a person to ask."""
+        return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+
+    @property
+    def use_color(self) -> bool:
+        """Whether standard output takes colour."""
+        return self._wants_color and self.is_terminal
+
+    def style(self, text: str, colour: str) -> str:
+        """Return *text* in a colour, where standard output takes one."""
+        return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if self.use_color else text
+
+    def data(self, text: str) -> None:
+        """Write a line of data."""
+        sys.stdout.write(text + "\n")
+
+    def raw(self, data: bytes) -> None:
+        """Write exact bytes."""
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+    def say(self, text: str) -> None:
+        """Write a line of what happened: to standard output, unless that carries JSON."""
+        (sys.stderr if self.json else sys.stdout).write(text + "\n")
+
+    def note(self, text: str) -> None:
+        """Write a message beside the data."""
+        sys.stderr.write(text + "\n")
+
+    def emit(self, value: object) -> None:
+        """Write *value* as JSON."""
+        sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=_plain) + "\n")
+
+    def emit_stream(self, values: Iterable[object]) -> None:
+        """Write an array of *values* as JSON, as they come."""
+        opened = False
+        for value in values:
+            text = json.dumps(value, indent=2, ensure_ascii=False, default=_plain)
+            sys.stdout.write((",\n" if opened else "[\n") + "  " + text.replace("\n", "\n  "))
+            opened = True
+        sys.stdout.write("\n]\n" if opened else "[]\n")
+
+    def error(self, error: NbvcError) -> None:
+        """Write what went wrong and what to do next."""
+        sys.stdout.flush()
+        if self.json:
+            self.note(json.dumps({"error": error.to_dict()}, ensure_ascii=False, default=_plain))
+            return
+        paint = self._wants_color and sys.stderr.isatty()
+        label = "\x1b[31merror:\x1b[0m" if paint else "error:"
+        self.note(f"{label} {printable(error.message)}")
+        for candidate in error.to_dict().get("candidates", []):
+            texts = (str(text) for text in candidate.values() if text not in {None, ""})
+            self.note("  " + "  ".join(printable_line(text) for text in texts))
+        if error.hint:
+            self.note(f"hint: {printable(error.hint)}")
+
+    def table(self, rows: Iterable[Sequence[str]], *, headers: Sequence[str]) -> Iterator[str]:
+        """Yield *rows* as lines with aligned columns; the last column is not padded.
+
+        Widths are settled by the first hundred rows, so a long table streams.
+        """
+        iterator = iter(rows)
+        first = [headers, *islice(iterator, 100)]
+        widths = [max(map(_width, column)) for column in zip(*first, strict=True)]
+        shown = [column for column, width in enumerate(widths) if any(r[column] for r in first[1:])]
+        for number, row in enumerate(first):
+            line = _line(row, widths, shown)
+            yield self.style(line, "dim") if number == 0 else line
+        for row in iterator:
+            yield _line(row, widths, shown)
+
+    @contextmanager
+    def pager(self, wanted: str | None) -> Iterator[IO[str]]:
+        """Give a stream for long text: the user's pager on a terminal, else standard output.
+
+        Args:
+            wanted: The setting ``pager``; empty for none; ``None`` for ``$PAGER``, else ``less``.
+        """
+        command = self._variables.get("PAGER", _PAGER) if wanted is None else wanted
+        arguments = shlex.split(command) if self.is_terminal else []
+        if not arguments or shutil.which(arguments[0]) is None or arguments == ["cat"]:
+            yield sys.stdout
+            return
+        environment = {"LESS": "FRX", **self._variables}
+        process = subprocess.Popen(  # noqa: S603
+            arguments, stdin=subprocess.PIPE, env=environment, text=True, errors="replace"
+        )
+        assert process.stdin is not None
+        try:
+            with process.stdin as stream:
+                yield stream
+        except BrokenPipeError:  # the reader has seen enough
+            pass
+        finally:
+            process.wait()
+
+
+def when(moment: datetime, now: datetime, *, relative: bool) -> str:
+    """Return *moment* for a person on a terminal (``2 hours ago``), or for a file (RFC 3339)."""
+    if not relative:
+        return format_time(moment)[:19] + "Z"
+    age = now - moment
+    if timedelta(0) <= age < timedelta(days=30):
+        import humanize
+
+        return humanize.naturaltime(age)
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def size(size_bytes: int) -> str:
+    """Return a size for a person: ``183.2 kB``."""
+    import humanize
+
+    return humanize.naturalsize(size_bytes)
+
+
+def silence_broken_pipe() -> None:
+    """Send what is left for standard output nowhere: its reader has gone."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
+
+
+def set_up_streams() -> None:
+    """Let every text be written, whatever the locale: what it cannot show is escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        _reconfigure(stream)
+
+
+def _reconfigure(stream: IO[str]) -> None:
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")
+
+
+def _plain(value: object) -> Any:  # noqa: ANN401
+    if isinstance(value, datetime):
+        return format_time(value)
+    return str(value)
+
+
+def _line(row: Sequence[str], widths: Sequence[int], shown: Sequence[int]) -> str:
+    cells = [row[column] + " " * (widths[column] - _width(row[column])) for column in shown[:-1]]
+    return "  ".join([*cells, *(row[column] for column in shown[-1:])]).rstrip()
+
+
+def _width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)

@@ -1,0 +1,219 @@
+"""Commands that set things up: init, config, migrate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nbvc.cli.context import (
+    SETTING_COMPLETION,
+    EndpointOption,
+    JsonOption,
+    ProfileOption,
+    RegionOption,
+    State,
+    state_of,
+)
+
+if TYPE_CHECKING:
+    from nbvc.workspace.binding import InitResult
+    from nbvc.workspace.settings import Settings
+
+config = typer.Typer(
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Read and change settings.",
+)
+StoreOption = Annotated[
+    str | None,
+    typer.Option("--store", help="The store that a setting is for.", show_default=False),
+]
+NameArgument = Annotated[
+    str, typer.Argument(help="Name of the setting.", autocompletion=SETTING_COMPLETION)
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to *app*."""
+    app.command()(init)
+    app.add_typer(config, name="config")
+
+
+def init(
+    context: typer.Context,
+    url: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[URL]",
+            help="s3://bucket or s3://bucket/root; without it, versions stay in this folder.",
+            show_default=False,
+        ),
+    ] = None,
+    namespace: Annotated[
+        str | None,
+        typer.Option(
+            help="Your part of the store's keys; <user>/<folder> by default.", show_default=False
+        ),
+    ] = None,
+    create: Annotated[
+        bool,
+        typer.Option("--create", help="Make the bucket, turn on its versioning, without asking."),
+    ] = False,
+    endpoint_url: EndpointOption = None,
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Keep versions of the notebooks in this folder.
+
+    \b
+    nbvc init
+    nbvc init s3://bucket --namespace kylek/notebooks
+    nbvc init s3://bucket/team --endpoint-url http://localhost:9000 --create
+
+    Without a URL everything stays in this folder, in .nbvc/; nbvc migrate moves it to S3 later.
+    """
+    from dataclasses import asdict
+
+    from nbvc.workspace.binding import init as bind
+
+    state = state_of(context)
+    flags = {"endpoint_url": endpoint_url, "region": region, "profile": profile}
+    result = bind(
+        state.environment.cwd,
+        url,
+        namespace=namespace,
+        create=create,
+        ask=state.ask,
+        environment=state.environment,
+        flags=flags,
+    )
+    if json:
+        state.output.emit(asdict(result))
+    else:
+        _report_init(state, result)
+
+
+@config.command("get")
+def config_get(context: typer.Context, name: NameArgument, store: StoreOption = None) -> None:
+    """Print the value of a setting.
+
+    \b
+    nbvc config get author
+    """
+    state = state_of(context)
+    settings, store_url = _settings(state, store)
+    value = settings.get(name, store_url=store_url)
+    if value is None:
+        raise typer.Exit(1)
+    state.output.data(value)
+
+
+@config.command("set")
+def config_set(
+    context: typer.Context,
+    name: NameArgument,
+    value: Annotated[str, typer.Argument(help="Its new value.")],
+    store: StoreOption = None,
+) -> None:
+    """Set a setting for you, in all workspaces.
+
+    \b
+    nbvc config set author "Kyle Kelley"
+    nbvc config set endpoint_url http://localhost:9000 --store s3://bucket
+    """
+    _set(state_of(context), name, value, store)
+
+
+@config.command("unset")
+def config_unset(context: typer.Context, name: NameArgument, store: StoreOption = None) -> None:
+    """Remove a setting of yours.
+
+    \b
+    nbvc config unset author
+    """
+    _set(state_of(context), name, None, store)
+
+
+@config.command("list")
+def config_list(
+    context: typer.Context,
+    show_origin: Annotated[
+        bool, typer.Option("--show-origin", help="Say where each value comes from.")
+    ] = False,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List the settings and their values.
+
+    \b
+    nbvc config list --show-origin
+    """
+    from nbvc.workspace.settings import SETTINGS
+
+    state = state_of(context)
+    settings, store_url = _settings(state, store)
+    values = [settings.find(name, store_url=store_url) for name in SETTINGS]
+    if json:
+        state.output.emit([{"name": v.name, "value": v.value, "origin": v.origin} for v in values])
+        return
+    rows = [
+        (v.name, v.value or "", v.origin if show_origin else SETTINGS[v.name].help) for v in values
+    ]
+    last = "ORIGIN" if show_origin else "WHAT IT IS"
+    for line in state.output.table(rows, headers=("SETTING", "VALUE", last)):
+        state.output.data(line)
+
+
+def _settings(state: State, store: str | None) -> tuple[Settings, str | None]:
+    """Return the settings, and the URL of the store that those of a store are asked for."""
+    session = state.session()
+    store_url = store or session.settings.get("store")
+    return session.settings, store_url.rstrip("/") if store_url else None
+
+
+def _set(state: State, name: str, value: str | None, store: str | None) -> None:
+    from nbvc.workspace.settings import set_user_value, setting_named
+
+    settings, store_url = _settings(state, store)
+    per_store = setting_named(name).per_store
+    set_user_value(
+        settings.user_file,
+        name,
+        value,
+        store_url=store_url,
+        token=state.environment.new_write_id(),
+    )
+    done = "Removed" if value is None else "Set"
+    for_store = f" for {store_url}" if per_store else ""
+    state.output.say(f"{done} {name}{for_store} in {settings.user_file}.")
+
+
+def _report_init(state: State, result: InitResult) -> None:
+    say = state.output.say
+    if result.created_bucket:
+        say(f"Created the bucket of {result.store}.")
+    if result.enabled_versioning:
+        say(
+            "Turned its versioning on. AWS may take up to 15 minutes until that is known everywhere."
+        )
+    where = "this folder, in .nbvc/store" if result.embedded else result.store
+    verb = "is still" if result.again else "is now"
+    say(f"{_name(result.folder)} {verb} an nbvc workspace. Versions are kept in {where}.")
+    say(f"Namespace: {result.namespace}")
+    if not result.capabilities.conditional_create:
+        say(
+            "This store has no conditional writes; nbvc works around that, "
+            "with one request more for each save."
+        )
+    if result.notebooks:
+        what = "notebook" if result.notebooks == 1 else "notebooks"
+        say(f"Record the {result.notebooks} {what} here with: nbvc save")
+    else:
+        say("Record notebooks here with: nbvc save")
+
+
+def _name(folder: Path) -> str:
+    return folder.name or str(folder)
