@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import uuid
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -33,6 +35,17 @@ def real_endpoint() -> str:
     if not endpoint:
         pytest.skip("NBVC_TEST_S3_URL names no S3 server: see scripts/s3-server")
     return endpoint
+
+
+def is_localstack(endpoint_url: str) -> bool:
+    """Return whether the server is LocalStack, whose deviations some tests must allow for."""
+    connection = http.client.HTTPConnection(urlsplit(endpoint_url).netloc, timeout=20)
+    try:
+        connection.request("GET", "/_localstack/health")
+        response = connection.getresponse()
+        return response.status == http.HTTPStatus.OK and b'"services"' in response.read()
+    finally:
+        connection.close()
 
 
 def connect(

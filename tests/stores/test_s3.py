@@ -9,7 +9,7 @@ from moto import mock_aws
 
 from nbvc.errors import AlreadyExists, StoreNotFound, VersioningOff
 from nbvc.stores.s3 import S3Store
-from tests.s3_server import connect, new_bucket, real_endpoint
+from tests.s3_server import connect, is_localstack, new_bucket, real_endpoint
 from tests.stores.contract import StoreContract, history_of, keys_of, write
 
 
@@ -31,10 +31,24 @@ class TestMoto(StoreContract):
 class TestRealServer(StoreContract):
     """The contract over a real server."""
 
+    beyond_localstack = frozenset(
+        {
+            "test_start_after_and_limit_cut_the_listing",
+            "test_long_listings_are_complete_and_in_order",
+        }
+    )
+    """LocalStack 4.13 compares percent-encoded keys with plain markers (``list_objects_v2`` of
+    its ``services/s3/provider.py``), so a listing of odd keys does not go on where it should."""
+
     @pytest.fixture(params=["", "a b+/é"])
     def store(self, request: pytest.FixtureRequest) -> Iterator[S3Store]:
         """Return a store in a fresh bucket."""
-        store = new_bucket(real_endpoint(), root=request.param)
+        endpoint = real_endpoint()
+        name = getattr(request.node, "originalname", "")
+        if request.param and name in self.beyond_localstack and is_localstack(endpoint):
+            reason = "LocalStack compares percent-encoded keys with plain markers"
+            request.applymarker(pytest.mark.xfail(reason=reason))
+        store = new_bucket(endpoint, root=request.param)
         yield store
         store.close()
 
