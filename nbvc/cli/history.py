@@ -285,8 +285,9 @@ def _report_saved(state: State, results: list[SaveResult], *, everything: bool) 
             output.say(f"{result.path} is unchanged since v{result.number}.")
     if len(saved) == 1:
         path = saved[0].path
-        compare = f"Compare with: nbvc diff {path} v{saved[0].number}~1 v{saved[0].number}. "
-        first = saved[0].number == 1
+        number = saved[0].number or 1
+        first = number == 1
+        compare = f"See what changed with: nbvc diff {path} v{number - 1} v{number}. "
         output.say(f"{'' if first else compare}Publish it with: nbvc publish {path}")
     elif saved:
         output.say("List the versions of one with: nbvc log PATH")

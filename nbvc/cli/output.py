@@ -115,11 +115,12 @@ class Output:
         first = [headers, *islice(iterator, 100)]
         widths = [max(map(_width, column)) for column in zip(*first, strict=True)]
         shown = [column for column, width in enumerate(widths) if any(r[column] for r in first[1:])]
+        room = shutil.get_terminal_size().columns if self.is_terminal else None
         for number, row in enumerate(first):
-            line = _line(row, widths, shown)
+            line = _cut(_line(row, widths, shown), room)
             yield self.style(line, "dim") if number == 0 else line
         for row in iterator:
-            yield _line(row, widths, shown)
+            yield _cut(_line(row, widths, shown), room)
 
     @contextmanager
     def pager(self, wanted: str | None) -> Iterator[IO[str]]:
@@ -194,6 +195,15 @@ def _plain(value: object) -> Any:  # noqa: ANN401
 def _line(row: Sequence[str], widths: Sequence[int], shown: Sequence[int]) -> str:
     cells = [row[column] + " " * (widths[column] - _width(row[column])) for column in shown[:-1]]
     return "  ".join([*cells, *(row[column] for column in shown[-1:])]).rstrip()
+
+
+def _cut(line: str, room: int | None) -> str:
+    """Return *line* shortened to the width of the terminal."""
+    if room is None or _width(line) <= room:
+        return line
+    while line and _width(line) >= room:
+        line = line[:-1]
+    return line + "…"
 
 
 def _width(text: str) -> int:

@@ -196,9 +196,7 @@ def _report_init(state: State, result: InitResult) -> None:
     if result.created_bucket:
         say(f"Created the bucket of {result.store}.")
     if result.enabled_versioning:
-        say(
-            "Turned its versioning on. AWS may take up to 15 minutes until that is known everywhere."
-        )
+        say("Turned its versioning on. AWS may take 15 minutes to know that everywhere.")
     where = "this folder, in .nbvc/store" if result.embedded else result.store
     verb = "is still" if result.again else "is now"
     say(f"{_name(result.folder)} {verb} an nbvc workspace. Versions are kept in {where}.")

@@ -113,6 +113,8 @@ def _describe(listed: Listed, newest: RecordFile) -> Listed:
         version_id=record.version_id,
         author=record.author,
         message=record.message,
-        source_number=record.source.number if record.source else None,
+        source_number=(
+            record.source.number if record.source and listed.area is Area.PUBLISHED else None
+        ),
         removed=listed.removed,
     )
