@@ -222,6 +222,8 @@ def join(records: Iterator[Version], listing: Iterator[Version]) -> Iterator[Ver
             elif number < (version.number or 0):
                 break
             listed = next(listing, None)
+            if number == version.number:
+                break
         yield version
     while listed is not None:
         if listed.version_id not in numbers:
