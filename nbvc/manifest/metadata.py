@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 from typing import TypeVar
 from urllib.parse import quote, unquote
 
@@ -87,11 +88,13 @@ def from_metadata(metadata: Mapping[str, str]) -> Provenance:
 def _encode(text: str | None, limit_bytes: int) -> str | None:
     if not text:
         return None
+    # No character takes less than a byte, so that what follows cannot fit anyhow.
+    text = text[: limit_bytes + 1]
     pieces = [quote(character, safe=_READABLE, errors="replace") for character in text]
     if sum(map(len, pieces)) > limit_bytes:
-        while sum(map(len, pieces)) > limit_bytes - len(_SHORTENED):
-            pieces.pop()
-        pieces += _SHORTENED
+        ends = accumulate(map(len, pieces))
+        fitting = sum(1 for end in ends if end <= limit_bytes - len(_SHORTENED))
+        pieces = [*pieces[:fitting], *_SHORTENED]
     # S3 strips blanks at either end of a value.
     for end in (0, -1):
         pieces[end] = pieces[end].replace(" ", "%20")
