@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain, islice, takewhile
 
-from nbvc.errors import AlreadyExists, IntegrityError, VersionNotFound
+from nbvc.errors import AlreadyExists, Conflict, IntegrityError, VersionNotFound
 from nbvc.manifest.metadata import Provenance, from_metadata, to_metadata
 from nbvc.manifest.records import record_hash
 from nbvc.model import Area, Digest, NotebookKey, Record, Source, VersionId, WriteId
@@ -166,7 +166,9 @@ class Transfer:
             version_id = landed or self._put(draft, blob.data)
             self._family.ids[self.area, self.key, step.version_id] = version_id
             if step.number is not None:
-                self._appenders[index].append(replace(draft, version_id=version_id), before)
+                self._record(
+                    index, replace(draft, version_id=version_id), before, written=not landed
+                )
                 if step.record is None:
                     self._drafts.append(draft)
             if landed is None:
@@ -264,22 +266,22 @@ class Transfer:
     def _find_landed(self) -> None:
         """Find the versions that an earlier run wrote, and was cut off before it recorded them.
 
-        Their write IDs tell. One that repeats the write ID before it was written twice by a client
-        below us, or by two runs at once: the same bytes, and nothing to be done.
+        Their write IDs tell. One that repeats the write ID of a recorded version was written twice,
+        by a client below us or by two runs at once: the same bytes, and nothing to be done.
         """
         above = takewhile(lambda version_id: version_id not in self._arrived, self._there)
-        before = self._arrived[next(reversed(self._arrived))] if self._arrived else None
+        known = set(self._arrived.values())
         steps = self._all_steps()
         step = next(steps, None)
         for version_id in reversed(list(above)):
             head = self._route.target.store.head(self._target_key, version_id)
             write_id = from_metadata(head.metadata).write_id
-            if step is not None and write_id == self._write_id(step):
+            if write_id is not None and step is not None and write_id == self._write_id(step):
                 self._landed.append(version_id)
+                known.add(write_id)
                 step = next(steps, None)
-            elif write_id is None or write_id != before:
+            elif write_id not in known:
                 raise self._taken()
-            before = write_id
 
     # One version
 
@@ -342,6 +344,17 @@ class Transfer:
             content_type=CONTENT_TYPE,
         )
         return stored.version_id
+
+    def _record(self, index: int, record: Record, before: Digest | None, *, written: bool) -> None:
+        try:
+            self._appenders[index].append(record, before)
+        except Conflict as error:
+            if written:  # or what another run wrote would be hidden below it
+                self._route.target.store.delete_version(self._target_key, record.version_id)
+            raise Conflict(
+                f"Somebody else writes to {self.key} in {self._route.target.store.url}.",
+                hint="Run the command again once they are done: it goes on where it stopped.",
+            ) from error
 
     def _translated(self, record: Record) -> Record:
         """Return *record* with the target's version ID for its source, if that came along."""

@@ -254,6 +254,22 @@ class CutOff(Wrapped):
         return result
 
 
+class Overtaken(Wrapped):
+    """A store to which somebody else writes just before the first record is claimed."""
+
+    def __init__(self, store: Store, other: Callable[[], object]) -> None:
+        super().__init__(store)
+        self._other: Callable[[], object] | None = other
+
+    def put(self, key: str, *args: Any, **options: Any) -> Stored:
+        """Write, but let the other one go first."""
+        if key.startswith(".nbvc/") and self._other is not None:
+            other, self._other = self._other, None
+            other()
+        stored: Stored = self._store.put(key, *args, **options)
+        return stored
+
+
 class Damaging(Wrapped):
     """A store that returns other bytes for one version."""
 
@@ -557,6 +573,38 @@ def test_a_run_to_a_bucket_that_was_cut_off_is_completed(
     listed = [each for each in objects(bucket) if each[0].startswith(".nbvc")]
     assert len(listed) == len(set(listed))
     assert len(objects(bucket)) == len(objects(source)) + len(KEYS) - 2
+
+
+def test_two_runs_at_once_leave_what_one_would_have_left(
+    source: Repository, tmp_path: Path
+) -> None:
+    """The slower one stops and takes back what it wrote; a third finds nothing to do."""
+    expected, target = local(tmp_path), local(tmp_path)
+    migrate(source, expected, prefix="ada/")
+    overtaken = through(
+        target, Overtaken(target.store, lambda: migrate(source, target, prefix="ada/"))
+    )
+    with pytest.raises(Conflict, match=r"ada/.*\.ipynb"):
+        migrate(source, overtaken, prefix="ada/")
+    assert everything(target, INDEXED) == everything(source, INDEXED)
+    assert objects(target) == objects(expected)
+    assert migrate(source, target, prefix="ada/").versions_copied == 0
+
+
+def test_a_version_that_was_sent_twice_is_no_other_history(
+    source: Repository, tmp_path: Path
+) -> None:
+    """A client may repeat a write whose reply was lost: the next run goes on."""
+    target = local(tmp_path)
+    migrate(source, target, prefix="ada/")
+    data_key = target.layout.data_key(Area.WORKSPACE, MINE)
+    blob = target.store.get(data_key)
+    target.store.put(
+        data_key, blob.data, mode=Overwrite(), metadata=blob.metadata, content_type="a/b"
+    )
+    save(source, MINE, "more")
+    assert migrate(source, target, prefix="ada/").versions_copied == 1
+    assert [each.number for each in records(target, MINE)] == [1, 2, 3, 4]
 
 
 def test_a_store_without_conditional_writes_serves_too(source: Repository, tmp_path: Path) -> None:
