@@ -167,6 +167,11 @@ def size(size_bytes: int) -> str:
     return humanize.naturalsize(size_bytes)
 
 
+def count(number: int, thing: str = "notebook") -> str:
+    """Return ``1 notebook``, ``2 notebooks``."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
 def silence_broken_pipe() -> None:
     """Send what is left for standard output nowhere: its reader has gone."""
     null = os.open(os.devnull, os.O_WRONLY)

@@ -9,6 +9,7 @@ import typer
 
 from nbvc.cli.context import (
     SETTING_COMPLETION,
+    DryRunOption,
     EndpointOption,
     JsonOption,
     ProfileOption,
@@ -16,6 +17,7 @@ from nbvc.cli.context import (
     State,
     state_of,
 )
+from nbvc.cli.output import count, size
 
 if TYPE_CHECKING:
     from nbvc.workspace.binding import InitResult
@@ -38,6 +40,7 @@ NameArgument = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the commands to *app*."""
     app.command()(init)
+    app.command()(migrate)
     app.add_typer(config, name="config")
 
 
@@ -94,6 +97,65 @@ def init(
         state.output.emit(asdict(result))
     else:
         _report_init(state, result)
+
+
+def migrate(
+    context: typer.Context,
+    url: Annotated[str, typer.Argument(help="The store to move to: s3://bucket[/root], a folder.")],
+    create: Annotated[
+        bool,
+        typer.Option("--create", help="Make the bucket, turn on its versioning, without asking."),
+    ] = False,
+    dry_run: DryRunOption = False,
+    endpoint_url: EndpointOption = None,
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Move this workspace, with its whole history, to another store.
+
+    \b
+    nbvc migrate s3://bucket --create
+    nbvc migrate s3://bucket/team --dry-run
+
+    Numbers, digests, times, authors, messages and tags stay the same. Everything is compared before
+    the workspace is bound to the new store; the old one is left as it is. Stopped half-way, the
+    same command goes on.
+    """
+    from dataclasses import asdict
+
+    from nbvc.cli.progress import progress_bar
+    from nbvc.workspace.migrating import migrate_workspace
+
+    state = state_of(context)
+    flags = {"endpoint_url": endpoint_url, "region": region, "profile": profile}
+    with progress_bar(state, "version") as update:
+        result = migrate_workspace(
+            state.session(),
+            url,
+            create=create,
+            ask=state.ask,
+            dry_run=dry_run,
+            flags=flags,
+            progress=lambda step: update(step.versions_done, step.bytes_copied),
+        )
+    report = result.report
+    if json:
+        state.output.emit({**asdict(report), "source": result.source, "target": result.target})
+        return
+    say = state.output.say
+    would = "Would copy" if dry_run else "Copied"
+    say(
+        f"{would} {count(report.versions_copied, 'version')} of "
+        f"{count(report.notebooks)} ({size(report.bytes_copied)}) to {result.target}."
+    )
+    if report.versions_present:
+        say(
+            f"{count(report.versions_present, 'version')} {'was' if report.versions_present == 1 else 'were'} there already."
+        )
+    if result.rebound:
+        say("All were compared. This folder belongs to the new store now.")
+        say(f"The old store was left as it is: {result.source}")
 
 
 @config.command("get")

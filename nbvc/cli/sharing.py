@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,16 +19,12 @@ from nbvc.cli.context import (
     State,
     state_of,
 )
+from nbvc.cli.output import count
+from nbvc.cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
-    from rich.progress import TaskID
-
     from nbvc.model import Area
     from nbvc.repository import Listed, Repository
-    from nbvc.workspace.cloning import Progress
-
-_PROGRESS_AFTER_SECONDS = 1.0
 
 
 def register(app: typer.Typer) -> None:
@@ -76,7 +71,8 @@ def publish(
         state.output.say(f"Take it back with: nbvc unpublish {target.path}")
     if result.unsaved_changes and target.selector is None:
         state.output.note(
-            f"{target.path} has changes that are not part of it: nbvc save, then publish again."
+            f"{target.path} as it is now differs from {result.source.name}: "
+            "save it and publish again to share that."
         )
 
 
@@ -192,7 +188,7 @@ def clone(
     from nbvc.workspace.cloning import clone as clone_from
 
     state = state_of(context)
-    with _progress(state) as progress:
+    with progress_bar(state) as progress:
         result = clone_from(state.session(), source, destination, progress=progress)
     if json:
         state.output.emit(
@@ -217,7 +213,7 @@ def clone(
         say(f"{_relative(state, path)}: {verb} ({version.name}{digest}).")
         return
     there = f", {result.present} were there already" if result.present else ""
-    say(f"Cloned {written} notebooks to {_relative(state, result.folder)}{there}.")
+    say(f"Cloned {count(written)} to {_relative(state, result.folder)}{there}.")
     say(f"It is a workspace of {result.store}, namespace {result.namespace}.")
     say(f"Go on with: cd {_relative(state, result.folder)} && nbvc status")
 
@@ -289,35 +285,3 @@ def _listing_row(state: State, entry: Listed) -> tuple[str, ...]:
         size(entry.size_bytes),
         printable_line(entry.key),
     )
-
-
-@contextmanager
-def _progress(state: State) -> Iterator[Progress]:
-    """Show on a terminal how far it is, once it has taken a second."""
-    started = time.monotonic()
-    stack = ExitStack()
-    shown: list[tuple[Bar, TaskID]] = []
-
-    def update(notebooks: int, size_bytes: int) -> None:
-        if not state.output.can_ask or time.monotonic() - started < _PROGRESS_AFTER_SECONDS:
-            return
-        from rich.console import Console
-        from rich.progress import Progress as Bar
-        from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn, TransferSpeedColumn
-
-        if not shown:
-            bar = Bar(
-                SpinnerColumn(),
-                TextColumn("{task.fields[notebooks]} notebooks"),
-                TransferSpeedColumn(),
-                TimeElapsedColumn(),
-                console=Console(stderr=True),
-                transient=True,
-            )
-            stack.enter_context(bar)
-            shown.append((bar, bar.add_task("", total=None, notebooks=0)))
-        bar, task = shown[0]
-        bar.update(task, completed=size_bytes, notebooks=notebooks)
-
-    with stack:
-        yield update

@@ -57,6 +57,21 @@ class InitResult:
     notebooks: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """A store that can be used.
+
+    Attributes:
+        settings: What it says of itself.
+        created_bucket: Whether the bucket was made.
+        enabled_versioning: Whether versioning was turned on.
+    """
+
+    settings: StoreSettings
+    created_bucket: bool
+    enabled_versioning: bool
+
+
 def init(
     folder: Path,
     url: str | None,
@@ -85,7 +100,7 @@ def init(
         VersioningOff: The bucket keeps no versions, and that was not to be changed.
     """
     folder = folder.resolve()
-    stored = _store_value(url, environment.cwd)
+    stored = store_value(url, environment.cwd)
     chosen = _namespace(namespace, environment.login, folder)
     again = _check_binding(folder, stored if url else None, namespace, environment)
     if again is not None:
@@ -96,29 +111,40 @@ def init(
     )
     if stored == EMBEDDED:
         _make_control_folder(folder, environment)
-    store = session.open_store(store_url, create=True)
-    try:
-        created, enabled = _make_ready(store, create=create, ask=ask)
-        settings = _prepare(store, environment, create=create)
-    finally:
-        store.close()
+    ready = prepare_store(session, store_url, create=create, ask=ask)
     _make_control_folder(folder, environment)
-    _remember_connection(session.settings, store_url, flags, environment)
+    remember_connection(session.settings, store_url, flags, environment)
     write_workspace_file(folder, store=stored, namespace=chosen, token=environment.new_write_id())
     with Workspace(Session(environment, folder)) as workspace:
-        workspace.remember_store(settings)
+        workspace.remember_store(ready.settings)
         notebooks = len(workspace.notebooks())
     return InitResult(
         folder=folder,
         store=store_url,
         namespace=chosen,
         embedded=stored == EMBEDDED,
-        created_bucket=created,
-        enabled_versioning=enabled,
-        capabilities=settings.capabilities,
+        created_bucket=ready.created_bucket,
+        enabled_versioning=ready.enabled_versioning,
+        capabilities=ready.settings.capabilities,
         again=again is not None,
         notebooks=notebooks,
     )
+
+
+def prepare_store(session: Session, store_url: str, *, create: bool, ask: Ask) -> Ready:
+    """See to it that a store is there, keeps versions, and has its ``store.json``. Idempotent.
+
+    Raises:
+        StoreNotFound: There is no such bucket, and it was not to be made.
+        VersioningOff: The bucket keeps no versions, and that was not to be changed.
+    """
+    store = session.open_store(store_url, create=True)
+    try:
+        created, enabled = _make_ready(store, create=create, ask=ask)
+        settings = _prepare(store, session.environment, create=create)
+    finally:
+        store.close()
+    return Ready(settings=settings, created_bucket=created, enabled_versioning=enabled)
 
 
 def default_namespace(login: str, folder: Path) -> str:
@@ -143,7 +169,12 @@ def bind(
             workspace.remember_store(settings)
 
 
-def _store_value(url: str | None, cwd: Path) -> str:
+def store_value(url: str | None, cwd: Path) -> str:
+    """Return what a workspace file holds for the store that the user typed.
+
+    Raises:
+        InvalidInput: It is no store.
+    """
     if url is None or url == EMBEDDED:
         return EMBEDDED
     if is_url(url):
@@ -153,7 +184,7 @@ def _store_value(url: str | None, cwd: Path) -> str:
             f"{url} is no store that nbvc knows.",
             hint="Use s3://bucket, s3://bucket/root, or a folder.",
         )
-    return (cwd / Path(url).expanduser()).resolve().as_uri()
+    return (cwd / url).resolve().as_uri()
 
 
 def _namespace(namespace: str | None, login: str, folder: Path) -> str:
@@ -246,9 +277,10 @@ def _prepare(store: Store, environment: Environment, *, create: bool) -> StoreSe
     raise AssertionError("unreachable")
 
 
-def _remember_connection(
+def remember_connection(
     settings: Settings, store_url: str, flags: Mapping[str, str | None], environment: Environment
 ) -> None:
+    """Keep what decides where requests go in the user's file, under the URL of the store."""
     for name, value in flags.items():
         if value is not None and name in SETTINGS and SETTINGS[name].per_store:
             set_user_value(

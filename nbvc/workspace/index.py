@@ -9,7 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -135,11 +135,6 @@ class Index:
     def forget(self, path: str) -> None:
         """Forget the notebook at *path*."""
         self._query("DELETE FROM notebooks WHERE path = ?", (path,))
-
-    def forget_store(self) -> None:
-        """Forget what was seen in the store, as after binding the folder to another one."""
-        for path in self.paths():
-            self.put(replace(self.get(path), known=None, published=None))
 
     def _query(self, sql: str, values: _Row) -> list[_Row]:
         with self._lock, self._explained():
