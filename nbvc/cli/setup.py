@@ -150,9 +150,7 @@ def migrate(
         f"{count(report.notebooks)} ({size(report.bytes_copied)}) to {result.target}."
     )
     if report.versions_present:
-        say(
-            f"{count(report.versions_present, 'version')} {'was' if report.versions_present == 1 else 'were'} there already."
-        )
+        say(f"There already: {count(report.versions_present, 'version')}.")
     if result.rebound:
         say("All were compared. This folder belongs to the new store now.")
         say(f"The old store was left as it is: {result.source}")

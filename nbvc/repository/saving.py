@@ -73,7 +73,8 @@ class Draft:
     Attributes:
         data: Exact bytes of the notebook.
         digest: Their SHA-256.
-        parent: Number of the version that the working copy is based on.
+        parent: Number of the version that the working copy is based on, where it is known.
+        parent_version_id: Its version ID, for one that may get its number in this very save.
         changes: What changed against it, where known.
         source: Where the bytes came from, for a copy.
     """
@@ -81,6 +82,7 @@ class Draft:
     data: bytes
     digest: Digest
     parent: int | None
+    parent_version_id: VersionId | None = None
     changes: Changes | None
     source: Source | None = None
 
@@ -152,8 +154,19 @@ def save(backend: Backend, key: NotebookKey, draft: Draft, act: Act, known: Know
     if file is None:
         head, start = _catch_up(backend, key, stored, act)
         file = _adopted_meanwhile(manifest, head, stored, known)
+        make = record_maker(_with_parent(draft, head), act, stored.version_id)
         file = file or manifest.append(head, make, start)
     return Known(file=file, etag=stored.etag)
+
+
+def _with_parent(draft: Draft, head: RecordFile | None) -> Draft:
+    """Return *draft* with the number of its parent, if that was adopted just now."""
+    if draft.parent is not None or head is None:
+        return draft
+    numbers = {record.version_id: record.number for record in head}
+    if draft.parent_version_id not in numbers:
+        return draft
+    return replace(draft, parent=numbers[draft.parent_version_id])
 
 
 def _adopted_meanwhile(

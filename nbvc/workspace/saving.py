@@ -91,8 +91,13 @@ def save_one(
     changes = None
     if outline is not None and (entry.base is None or before is not None):
         changes = compare(before, outline)
-    parent = entry.base.number if entry.base else None
-    draft = Draft(data=data, digest=digest, parent=parent, changes=changes)
+    draft = Draft(
+        data=data,
+        digest=digest,
+        parent=entry.base.number if entry.base else None,
+        parent_version_id=entry.base.version_id if entry.base else None,
+        changes=changes,
+    )
     known = workspace.repository.save(workspace.key_of(path), draft, act, entry.known)
     workspace.index.put(rebased(entry, known, outline))
     record = known.file.record
