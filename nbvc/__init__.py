@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nbvc.lazy import lazy_names
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -52,16 +54,8 @@ _HOMES = {
     "Workspace": "nbvc.workspace.core",
 }
 
-
-def __getattr__(name: str) -> object:
-    """Import a public name when it is first asked for, so that ``nbvc --version`` stays quick."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:
+    __getattr__ = lazy_names(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

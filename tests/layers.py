@@ -6,12 +6,13 @@ import ast
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-VALUES = frozenset({"errors", "model"})
+VALUES = frozenset({"errors", "model", "lazy"})
 PURE = frozenset({"notebook", "refs", "manifest", "diffing"})
 BELOW_REPOSITORY = VALUES | PURE | {"environment", "text", "stores"}
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "errors": frozenset(),
+    "lazy": frozenset(),
     "model": frozenset({"errors"}),
     "environment": VALUES,
     "text": VALUES,

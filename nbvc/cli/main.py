@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from nbvc import __version__
-from nbvc.cli import history, naming, setup, sharing
+from nbvc.cli.commands import LazyCommands
 from nbvc.cli.context import State, working_folder
 from nbvc.cli.output import Output, set_up_streams, silence_broken_pipe
 from nbvc.errors import Interrupted, NbvcError
@@ -31,6 +31,10 @@ nbvc --help lists every command.
 
 class Commands(TyperGroup):
     """The commands; every error of theirs ends here."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **kwargs)
+        self.commands = LazyCommands()
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
         """Run the command, and turn what goes wrong into a message and an exit code."""
@@ -60,8 +64,6 @@ app = typer.Typer(
     help="Keep every save of a Jupyter notebook as a version, in storage that you own.",
     epilog="Documentation: docs/ in the source; nbvc COMMAND --help begins with examples.",
 )
-for module in (history, sharing, naming, setup):
-    module.register(app)
 
 
 def _show_version(value: bool) -> None:

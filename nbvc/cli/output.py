@@ -16,7 +16,6 @@ from itertools import islice
 from typing import IO, Any
 
 from nbvc.errors import NbvcError
-from nbvc.manifest.sealing import format_time
 from nbvc.text import printable, printable_line
 
 _PAGER = "less"
@@ -151,6 +150,8 @@ class Output:
 def when(moment: datetime, now: datetime, *, relative: bool) -> str:
     """Return *moment* for a person on a terminal (``2 hours ago``), or for a file (RFC 3339)."""
     if not relative:
+        from nbvc.manifest.sealing import format_time
+
         return format_time(moment)[:19] + "Z"
     age = now - moment
     if timedelta(0) <= age < timedelta(days=30):
@@ -193,6 +194,8 @@ def _reconfigure(stream: IO[str]) -> None:
 
 def _plain(value: object) -> Any:  # noqa: ANN401
     if isinstance(value, datetime):
+        from nbvc.manifest.sealing import format_time
+
         return format_time(value)
     return str(value)
 

@@ -1,13 +1,17 @@
-"""What nbvc knows of notebooks without nbformat or nbdime: bytes in, values out.
+"""What nbvc knows of notebooks without nbformat or nbdime: bytes in, values out."""
 
-Importing this costs nothing that ``nbvc --version`` would notice; the parser is imported when the
-first notebook is read.
-"""
+from __future__ import annotations
 
-from nbvc.notebook.comparing import CellChange, compare, describe_changes, stat
-from nbvc.notebook.outline import CellOutline, Outline, read_outline
-from nbvc.notebook.reading import read_values
-from nbvc.notebook.summary import CellSummary, summarize
+from typing import TYPE_CHECKING
+
+from nbvc.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from nbvc.notebook.comparing import CellChange, compare, stat
+    from nbvc.notebook.describing import describe_changes
+    from nbvc.notebook.outline import CellOutline, Outline, read_outline
+    from nbvc.notebook.reading import read_values
+    from nbvc.notebook.summary import CellSummary, summarize
 
 __all__ = [
     "CellChange",
@@ -21,3 +25,19 @@ __all__ = [
     "stat",
     "summarize",
 ]
+
+_HOMES = {
+    "CellChange": "nbvc.notebook.comparing",
+    "CellOutline": "nbvc.notebook.outline",
+    "CellSummary": "nbvc.notebook.summary",
+    "Outline": "nbvc.notebook.outline",
+    "compare": "nbvc.notebook.comparing",
+    "describe_changes": "nbvc.notebook.describing",
+    "read_outline": "nbvc.notebook.outline",
+    "read_values": "nbvc.notebook.reading",
+    "stat": "nbvc.notebook.comparing",
+    "summarize": "nbvc.notebook.summary",
+}
+
+if not TYPE_CHECKING:
+    __getattr__ = lazy_names(__name__, _HOMES)

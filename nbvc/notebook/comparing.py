@@ -128,28 +128,6 @@ def _different_parts(old: CellOutline, new: CellOutline) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def describe_changes(changes: Changes | None) -> str:
-    """Return *changes* in words, such as ``2 cells changed, 1 added; outputs only``.
-
-    ``no cells changed`` where all counts are zero, as when only the notebook's own metadata or
-    its indentation differ; an empty string where nothing is known.
-    """
-    if changes is None:
-        return ""
-    counts = [
-        (changes.cells_changed, "changed"),
-        (changes.cells_added, "added"),
-        (changes.cells_removed, "removed"),
-    ]
-    words = [(count, verb) for count, verb in counts if count]
-    if not words:
-        return "no cells changed"
-    (count, verb), *others = words
-    noun = "cell" if count == 1 else "cells"
-    text = ", ".join([f"{count} {noun} {verb}", *(f"{count} {verb}" for count, verb in others)])
-    return f"{text}; outputs only" if changes.outputs_only else text
-
-
 def stat(old: bytes | None, new: bytes) -> list[CellChange]:
     """List the cells that differ between two notebooks, each with its first line.
 

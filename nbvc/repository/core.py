@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from nbvc.errors import IntegrityError, StoreNotFound
 from nbvc.manifest.layout import Layout
-from nbvc.manifest.records import RecordFile
 from nbvc.model import Area, Digest, NotebookKey, Version
-from nbvc.refs import Selector
-from nbvc.repository import listing, naming, publishing, resolving, saving
 from nbvc.repository.backend import Backend, Cache, NoCache
 from nbvc.repository.history import History
 from nbvc.repository.parallel import Parallel
 from nbvc.repository.settings import StoreSettings
 from nbvc.stores.base import Store
+
+if TYPE_CHECKING:
+    from nbvc.manifest.records import RecordFile
+    from nbvc.refs import Selector
+    from nbvc.repository.listing import Listed
+    from nbvc.repository.publishing import Publication
+    from nbvc.repository.saving import Act, Draft, Known
 
 REMOTE_WORKERS = 16
 
@@ -128,6 +132,8 @@ class Repository:
         """
         history = self.open_history(key, area=area, limit=limit)
         if not history.exists:
+            from nbvc.repository import resolving
+
             raise resolving.no_notebook(key, area)
         return history.versions()
 
@@ -154,6 +160,8 @@ class Repository:
             VersionNotFound: There is no such version.
             Ambiguous: A digest prefix fits several.
         """
+        from nbvc.repository import resolving
+
         return resolving.resolve(self._backend, area, key, selector, as_of=as_of)
 
     def read(self, version: Version) -> bytes:
@@ -187,16 +195,22 @@ class Repository:
 
     def list_notebooks(
         self, prefix: str = "", *, area: Area = Area.WORKSPACE, with_versions: bool = True
-    ) -> Iterator[listing.Listed]:
+    ) -> Iterator[Listed]:
         """Return the notebooks whose keys begin with *prefix*, as a stream in key order."""
+        from nbvc.repository import listing
+
         return listing.list_notebooks(self._backend, area, prefix, with_versions=with_versions)
 
-    def list_removed(self, prefix: str = "") -> Iterator[listing.Listed]:
+    def list_removed(self, prefix: str = "") -> Iterator[Listed]:
         """Return the removed notebooks whose keys begin with *prefix*, as a stream."""
+        from nbvc.repository import listing
+
         return listing.list_removed(self._backend, prefix)
 
     def tags(self, key: NotebookKey) -> Mapping[str, int]:
         """Return the tags of a notebook: name to number."""
+        from nbvc.repository import naming
+
         return naming.read_tags(self._backend, key)
 
     # Write
@@ -204,11 +218,13 @@ class Repository:
     def save(
         self,
         key: NotebookKey,
-        draft: saving.Draft,
-        act: saving.Act,
-        known: saving.Known | None = None,
-    ) -> saving.Known:
+        draft: Draft,
+        act: Act,
+        known: Known | None = None,
+    ) -> Known:
         """Store *draft* as a new version; see :func:`nbvc.repository.saving.save`."""
+        from nbvc.repository import saving
+
         self.require_prepared()
         saved = saving.save(self._backend, key, draft, act, known)
         self._cache.put(f"blobs/{draft.digest}", draft.data)
@@ -218,36 +234,48 @@ class Repository:
         self,
         version: Version,
         key: NotebookKey,
-        act: saving.Act,
+        act: Act,
         known: RecordFile | None = None,
-    ) -> publishing.Publication:
+    ) -> Publication:
         """Promote a version; see :func:`nbvc.repository.publishing.publish`."""
+        from nbvc.repository import publishing
+
         self.require_prepared()
         return publishing.publish(self._backend, version, key, act, known)
 
-    def unpublish(self, key: NotebookKey, act: saving.Act) -> None:
+    def unpublish(self, key: NotebookKey, act: Act) -> None:
         """Take the published copy back; see :func:`nbvc.repository.publishing.unpublish`."""
+        from nbvc.repository import publishing
+
         self.require_prepared()
         publishing.unpublish(self._backend, key, act)
 
     def set_tag(
-        self, key: NotebookKey, name: str, number: int, act: saving.Act, *, move: bool = False
+        self, key: NotebookKey, name: str, number: int, act: Act, *, move: bool = False
     ) -> int | None:
         """Name a version; see :func:`nbvc.repository.naming.set_tag`."""
+        from nbvc.repository import naming
+
         self.require_prepared()
         return naming.set_tag(self._backend, key, name, number, act, move=move)
 
-    def delete_tag(self, key: NotebookKey, name: str, act: saving.Act) -> int:
+    def delete_tag(self, key: NotebookKey, name: str, act: Act) -> int:
         """Take a name away; see :func:`nbvc.repository.naming.delete_tag`."""
+        from nbvc.repository import naming
+
         self.require_prepared()
         return naming.delete_tag(self._backend, key, name, act)
 
-    def remove(self, key: NotebookKey, act: saving.Act) -> None:
+    def remove(self, key: NotebookKey, act: Act) -> None:
         """Hide a notebook; see :func:`nbvc.repository.naming.remove`."""
+        from nbvc.repository import naming
+
         self.require_prepared()
         naming.remove(self._backend, key, act)
 
-    def rename(self, old: NotebookKey, new: NotebookKey, act: saving.Act) -> saving.Known:
+    def rename(self, old: NotebookKey, new: NotebookKey, act: Act) -> Known:
         """Give a notebook another name; see :func:`nbvc.repository.naming.rename`."""
+        from nbvc.repository import naming
+
         self.require_prepared()
         return naming.rename(self._backend, old, new, act)

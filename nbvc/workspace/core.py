@@ -14,16 +14,15 @@ from nbvc.model import NotebookKey, Version
 from nbvc.refs import LATEST, AsOf, Selector, parse_selector
 from nbvc.repository import Repository
 from nbvc.repository.settings import StoreSettings, decode, encode, read_settings
-from nbvc.workspace import checkout, naming, saving, sharing, status
 from nbvc.workspace.choosing import choose_notebook, find_workspace, near_paths
 from nbvc.workspace.files import find_notebooks, inside, read_file
 from nbvc.workspace.index import Index
-from nbvc.workspace.results import CheckoutResult, PublishResult, SaveResult, Status
 from nbvc.workspace.session import Session
 from nbvc.workspace.settings import CONFIG_FILE, CONTROL_FOLDER, EMBEDDED
 
 if TYPE_CHECKING:
     from nbvc.diffing import Diff, DiffOptions
+    from nbvc.workspace.results import CheckoutResult, PublishResult, SaveResult, Status
 
 INDEX_FILE = "workspace.sqlite3"
 EMBEDDED_FOLDER = "store"
@@ -193,6 +192,8 @@ class Workspace:
             NbvcError: The only notebook could not be saved, or the store cannot be used.
             SomeFailed: Some of several could not be saved; the others were.
         """
+        from nbvc.workspace import saving
+
         given = [paths] if isinstance(paths, str | Path) else paths
         return saving.save(self, given, message=message, allow_invalid=allow_invalid)
 
@@ -203,6 +204,8 @@ class Workspace:
 
         1 request for each notebook; where the store cannot be reached, that is said instead.
         """
+        from nbvc.workspace import status
+
         return status.status(self)
 
     def log(self, path: str | Path | None = None, *, limit: int | None = None) -> Iterator[Version]:
@@ -305,6 +308,8 @@ class Workspace:
             UnsavedChanges: The file holds bytes that no version holds, and *force* is False.
             AlreadyExists: *output* exists.
         """
+        from nbvc.workspace import checkout
+
         chosen = self.choose(path)
         found = self.resolve(self.folder / chosen, version)
         return checkout.checkout(self, chosen, found, output=output, force=force)
@@ -325,6 +330,8 @@ class Workspace:
         Raises:
             NotebookNotFound: It has no version yet.
         """
+        from nbvc.workspace import sharing
+
         return sharing.publish(self, self.choose(path), version, message=message)
 
     def unpublish(self, path: str | Path | None = None, *, message: str = "") -> NotebookKey:
@@ -357,6 +364,8 @@ class Workspace:
             AlreadyExists: Another version has the name, and *move* is False.
             InvalidRef: It cannot be a name.
         """
+        from nbvc.workspace import naming
+
         return naming.tag(self, name, self.choose(path), version, move=move)
 
     def delete_tag(self, name: str, path: str | Path | None = None) -> int:
@@ -374,6 +383,8 @@ class Workspace:
         Raises:
             AlreadyExists: There is a file, or a history, of the new name.
         """
+        from nbvc.workspace import naming
+
         return naming.rename(self, self.relative(old), self.relative(new))
 
     def remove(self, path: str | Path, *, keep_file: bool = False) -> None:
@@ -386,6 +397,8 @@ class Workspace:
         Raises:
             UnsavedChanges: The file holds bytes that no version holds, and *keep_file* is False.
         """
+        from nbvc.workspace import naming
+
         naming.remove(self, self.choose(path), keep_file=keep_file)
 
     # For the modules of this package

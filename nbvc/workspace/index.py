@@ -11,14 +11,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nbvc.errors import AccessDenied, IntegrityError, NbvcError, StoreUnavailable
 from nbvc.manifest.records import RecordFile, decode, encode
 from nbvc.model import Digest, VersionId
-from nbvc.notebook import Outline
-from nbvc.repository import Known
 from nbvc.workspace.files import Stamp
+
+if TYPE_CHECKING:
+    from nbvc.notebook import Outline
+    from nbvc.repository import Known
 
 _FORMAT = 1
 _SCHEMA = """
@@ -213,6 +215,9 @@ def _decoded(
     etag: str | None,
     published: bytes | None,
 ) -> Entry:
+    from nbvc.notebook import Outline
+    from nbvc.repository import Known
+
     base = stamp = known = None
     if digest is not None and version_id is not None:
         base = Base(

@@ -8,15 +8,18 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nbvc.environment import Environment
-from nbvc.repository import Act, Repository
-from nbvc.repository.backend import Cache
+from nbvc.repository import Repository
 from nbvc.repository.settings import StoreSettings, read_settings
-from nbvc.stores.base import Store
 from nbvc.stores.opening import open_store
-from nbvc.workspace.cache import DiskCache
 from nbvc.workspace.settings import Settings
+
+if TYPE_CHECKING:
+    from nbvc.repository import Act
+    from nbvc.repository.backend import Cache
+    from nbvc.stores.base import Store
 
 _GIT_TIMEOUT_SECONDS = 2
 
@@ -42,6 +45,8 @@ class Session:
 
     def act(self, message: str = "") -> Act:
         """Return a new act of the present user, now."""
+        from nbvc.repository import Act
+
         return Act(
             author=self.author,
             message=message,
@@ -91,6 +96,8 @@ class Session:
         """Return a repository on *store*, with a cache where the store is far away."""
         cache: Cache | None = None
         if not store.url.startswith("file:"):
+            from nbvc.workspace.cache import DiskCache
+
             cache = DiskCache(self.environment.cache_dir, self.settings.cache_size_bytes)
         return Repository(
             store,
