@@ -70,6 +70,13 @@ class MemoryStore:
         twin._numbers = count(1 + sum(map(len, self._objects.values())))
         return twin
 
+    def snapshot(self) -> frozenset[tuple[Key, tuple[tuple[VersionId, str], ...]]]:
+        """Return what the store holds, as a value that equals that of another store like it."""
+        return frozenset(
+            (key, tuple((entry.version_id, entry.etag) for entry in entries))
+            for key, entries in self._objects.items()
+        )
+
     def damage(self, key: Key, version_id: VersionId, data: bytes) -> None:
         """Change the bytes of one version, as no store should."""
         self._objects[key] = [
