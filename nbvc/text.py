@@ -7,6 +7,7 @@ what it is (CVE-2021-42574). Both are replaced by escapes that a reader sees.
 from __future__ import annotations
 
 import re
+import shlex
 
 _INVISIBLE = (
     "\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 but tab and newline, DEL, C1
@@ -28,6 +29,11 @@ def printable(text: str) -> str:
 def printable_line(text: str) -> str:
     """Return *text* like ``printable``, with newlines and tabs escaped as well."""
     return _UNPRINTABLE_IN_LINE.sub(_escape, text)
+
+
+def typed(path: str) -> str:
+    """Return *path* as a person would type it in a shell: quoted, and never read as an option."""
+    return shlex.quote(f"./{path}" if path.startswith("-") else path)
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -51,6 +51,7 @@ def saved(result: SaveResult) -> dict[str, Any]:
         "digest": result.digest,
         "version_id": result.version_id,
         "saved": result.saved,
+        "parent": result.parent,
         "changes": asdict(result.changes) if result.changes else None,
     }
     if result.error is not None:

@@ -273,6 +273,11 @@ def _report_saved(state: State, results: list[SaveResult], *, everything: bool) 
         changes = describe_changes(result.changes)
         what = f" ({changes})" if changes else ""
         output.say(f"Saved v{result.number} {digest} of {result.path}{what}")
+        if result.parent is not None and result.number != result.parent + 1:
+            output.say(
+                f"It is based on v{result.parent}; what was saved since then is kept as well: "
+                f"nbvc log {result.path}"
+            )
     for result in results:
         if result.error is not None:
             output.error(result.error)

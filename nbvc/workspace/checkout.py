@@ -16,7 +16,15 @@ from nbvc.errors import (
 from nbvc.model import Digest, Version
 from nbvc.notebook import Outline, read_outline
 from nbvc.refs import Name, Selector
-from nbvc.workspace.files import Stamp, make_folder, read_file, stamp, write_file
+from nbvc.text import typed
+from nbvc.workspace.files import (
+    Stamp,
+    create_file,
+    make_folder,
+    read_file,
+    stamp,
+    write_file,
+)
 from nbvc.workspace.index import Base, Entry
 from nbvc.workspace.results import CheckoutResult, SaveResult
 from nbvc.workspace.saving import save_one, stamped
@@ -37,7 +45,8 @@ def checkout(
     data = workspace.read(version)
     if output is not None:
         target = workspace.session.environment.cwd / output
-        write_new(target, data, token=workspace.session.environment.new_write_id())
+        make_folder(target.parent)
+        create_file(target, data, token=workspace.session.environment.new_write_id())
         return CheckoutResult(path=target, version=version)
     before = stamp(workspace.folder / path)
     rescued: SaveResult | None = None
@@ -84,10 +93,18 @@ def base_of(version: Version, data: bytes, *, etag: str | None = None) -> Base:
 
 
 def is_safe_to_replace(workspace: Workspace, path: str) -> bool:
-    """Whether some version holds the bytes of the file, or there is no file."""
+    """Whether some version holds the bytes of the file, or there is no file.
+
+    Raises:
+        AlreadyExists: A folder, or something else that is no file, has this name.
+    """
     file = workspace.folder / path
     if stamp(file) is None:
-        return not file.exists()
+        if file.exists():
+            raise AlreadyExists(
+                f"{path} is no file; it was left as it is.", hint="Move that away first."
+            )
+        return True
     entry = workspace.index.get(path)
     digest = Digest.of(read_file(file, shown=path)[0])
     if digest in _remembered(entry):
@@ -102,24 +119,9 @@ def is_safe_to_replace(workspace: Workspace, path: str) -> bool:
 
 def unsaved(path: str, version: Version | None = None) -> UnsavedChanges:
     """Return the error for a file whose bytes no version holds."""
-    force = f", or nbvc checkout --force {path}@{version.name}" if version else ""
-    return UnsavedChanges(
-        f"{path} has changes that no version holds.", hint=f"nbvc save {path}{force}"
-    )
-
-
-def write_new(path: Path, data: bytes, *, token: str) -> None:
-    """Write *data* to a file that does not exist yet.
-
-    Raises:
-        AlreadyExists: There is something of this name.
-    """
-    if path.exists() or path.is_symlink():
-        raise AlreadyExists(
-            f"{path} exists; it was left as it is.", hint="Choose another name for -o."
-        )
-    make_folder(path.parent)
-    write_file(path, data, token=token, expected=None, check=True)
+    save = f"nbvc save {typed(path)}"
+    force = f", or nbvc checkout --force {typed(f'{path}@{version.name}')}" if version else ""
+    return UnsavedChanges(f"{path} has changes that no version holds.", hint=save + force)
 
 
 def _remembered(entry: Entry) -> set[Digest]:

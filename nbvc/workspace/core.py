@@ -131,7 +131,9 @@ class Workspace:
     def index(self) -> Index:
         """What is remembered here, opened when it is first needed."""
         if self._index is None:
-            self._index = Index(self.folder / CONTROL_FOLDER / INDEX_FILE)
+            store = self.session.settings.get("store")
+            binding = f"{store}\n{self.namespace}"
+            self._index = Index(self.folder / CONTROL_FOLDER / INDEX_FILE, binding)
         return self._index
 
     def key(self, path: str | Path) -> NotebookKey:

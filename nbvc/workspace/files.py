@@ -6,12 +6,13 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from nbvc.errors import (
     AccessDenied,
+    AlreadyExists,
     InvalidInput,
     InvalidKey,
     NbvcError,
@@ -19,9 +20,17 @@ from nbvc.errors import (
     UnsavedChanges,
 )
 from nbvc.model import CONTROL_FOLDERS, NOTEBOOK_SUFFIX, NotebookKey
+from nbvc.text import typed
 
-MAX_NOTEBOOKS = 1_000_000
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
+_TEMPORARY = (".nbvc-", ".tmp")
+_ABANDONED_NS = 3_600_000_000_000
+"""Age of a temporary file from which on no process can be writing it any more: an hour."""
+
+
+class FileRefused(AccessDenied):
+    """One local file may not be read; others may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +40,13 @@ class Stamp:
     Attributes:
         size_bytes: Length.
         mtime_ns: Time of the last write.
+        ctime_ns: Time of the last change of any kind, which programs cannot set back.
         inode: Number of the file in its file system.
     """
 
     size_bytes: int
     mtime_ns: int
+    ctime_ns: int
     inode: int
 
 
@@ -47,7 +58,12 @@ def stamp(path: Path) -> Stamp | None:
         return None
     if not stat.S_ISREG(found.st_mode):
         return None
-    return Stamp(size_bytes=found.st_size, mtime_ns=found.st_mtime_ns, inode=found.st_ino)
+    return Stamp(
+        size_bytes=found.st_size,
+        mtime_ns=found.st_mtime_ns,
+        ctime_ns=found.st_ctime_ns,
+        inode=found.st_ino,
+    )
 
 
 def read_file(path: Path, *, shown: str) -> tuple[bytes, Stamp]:
@@ -59,7 +75,7 @@ def read_file(path: Path, *, shown: str) -> tuple[bytes, Stamp]:
 
     Raises:
         NotebookNotFound: There is no such file.
-        AccessDenied: It may not be read.
+        FileRefused: It may not be read.
         InvalidInput: It is no regular file, or is being written to all the time.
     """
     try:
@@ -71,7 +87,7 @@ def read_file(path: Path, *, shown: str) -> tuple[bytes, Stamp]:
             if stamp(path) == before and len(data) == before.size_bytes:
                 return data, before
     except PermissionError as error:
-        raise AccessDenied(f"{shown} may not be read.", hint=f"ls -l {shown}") from error
+        raise FileRefused(f"{shown} may not be read.", hint=f"ls -l {typed(shown)}") from error
     except OSError as error:
         raise InvalidInput(f"{shown} cannot be read: {error.strerror}.") from error
     if not path.exists():
@@ -100,20 +116,57 @@ def write_file(
         AccessDenied: It may not be written.
         NbvcError: The disk is full, or fails.
     """
-    temporary = path.with_name(f".{path.name[:80]}.{token[:12]}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            if path.exists():
-                os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
-            os.fsync(file.fileno())
+
+    def put_in_place(temporary: Path) -> None:
         if check and stamp(path) != expected:
             raise UnsavedChanges(
                 f"{path.name} was changed just now by another program; it was left as it is.",
                 hint="Run the command again.",
             )
         temporary.replace(path)
+
+    return _write(path, data, token, put_in_place)
+
+
+def create_file(path: Path, data: bytes, *, token: str) -> Stamp:
+    """Write a file that does not exist yet, all or nothing. Durable when this returns.
+
+    Args:
+        path: The file; its folder must exist.
+        data: Its bytes.
+        token: Random text, for the name of the temporary file next to it.
+
+    Raises:
+        AlreadyExists: There is something of this name; it was left as it is.
+        AccessDenied: It may not be written.
+        NbvcError: The disk is full, or fails.
+    """
+
+    def put_in_place(temporary: Path) -> None:
+        try:
+            path.hardlink_to(temporary)  # refuses what exists, with no moment in between
+        except FileExistsError as error:
+            raise _taken(path) from error
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            if os.path.lexists(path):
+                raise _taken(path) from error
+            temporary.replace(path)
+
+    return _write(path, data, token, put_in_place)
+
+
+def _write(path: Path, data: bytes, token: str, put_in_place: Callable[[Path], None]) -> Stamp:
+    temporary = path.with_name(token[:12].join(_TEMPORARY))
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            if path.is_file():
+                os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
+            os.fsync(file.fileno())
+        put_in_place(temporary)
         sync_folder(path.parent)
     except OSError as error:
         raise _explain(error, path) from error
@@ -123,7 +176,23 @@ def write_file(
     written = stamp(path)
     if written is None:
         raise NbvcError(f"{path} disappeared right after it was written.")
+    _sweep(path.parent, written)
     return written
+
+
+def _taken(path: Path) -> AlreadyExists:
+    return AlreadyExists(
+        f"{path} exists; it was left as it is.", hint="Choose another name, or remove that first."
+    )
+
+
+def _sweep(folder: Path, written: Stamp) -> None:
+    """Remove what processes that were killed while writing left in *folder*."""
+    start, end = _TEMPORARY
+    with contextlib.suppress(OSError):
+        for left in folder.glob(f"{start}*{end}"):
+            if written.mtime_ns - left.stat().st_mtime_ns > _ABANDONED_NS:
+                left.unlink()
 
 
 def sync_folder(folder: Path) -> None:
@@ -155,7 +224,8 @@ def make_folder(folder: Path) -> None:
 def find_notebooks(folder: Path, below: Path | None = None) -> Iterator[PurePosixPath]:
     """Yield the notebooks in *folder*, or in the part of it *below*, relative to it, in order.
 
-    Hidden folders, links to folders and folders that are workspaces of their own are passed over.
+    Hidden files and folders, links, and folders that are workspaces of their own are passed over:
+    a link's target is found under its own name, or lies outside.
     """
     start = below or folder
     for parent, names, files in os.walk(start):
@@ -168,7 +238,9 @@ def find_notebooks(folder: Path, below: Path | None = None) -> Iterator[PurePosi
             and not (here / name / ".nbvc").is_dir()
         )
         for name in sorted(files):
-            if name.endswith(NOTEBOOK_SUFFIX) and not name.startswith("."):
+            if not name.endswith(NOTEBOOK_SUFFIX) or name.startswith("."):
+                continue
+            if not (here / name).is_symlink():
                 yield PurePosixPath((here / name).relative_to(folder).as_posix())
 
 

@@ -24,24 +24,27 @@ if TYPE_CHECKING:
 
 _FORMAT = 1
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS settings (
+    binding TEXT, name TEXT, value BLOB NOT NULL, PRIMARY KEY (binding, name)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS notebooks (
-    path TEXT PRIMARY KEY,
+    binding TEXT, path TEXT,
     base_number INTEGER, base_digest TEXT, base_version_id TEXT, base_etag TEXT,
     outline BLOB,
-    size INTEGER, mtime_ns INTEGER, inode INTEGER, file_digest TEXT,
-    head BLOB, etag TEXT, published BLOB
+    size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, inode INTEGER, file_digest TEXT,
+    head BLOB, etag TEXT, published BLOB,
+    PRIMARY KEY (binding, path)
 ) WITHOUT ROWID;
 """
 _SELECT = """
 SELECT path, base_number, base_digest, base_version_id, base_etag, outline,
-    size, mtime_ns, inode, file_digest, head, etag, published
-FROM notebooks WHERE path = ?
+    size, mtime_ns, ctime_ns, inode, file_digest, head, etag, published
+FROM notebooks WHERE binding = ? AND path = ?
 """
 _INSERT = """
-INSERT OR REPLACE INTO notebooks (path, base_number, base_digest, base_version_id, base_etag,
-    outline, size, mtime_ns, inode, file_digest, head, etag, published)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT OR REPLACE INTO notebooks (binding, path, base_number, base_digest, base_version_id, base_etag,
+    outline, size, mtime_ns, ctime_ns, inode, file_digest, head, etag, published)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _Row = tuple[Any, ...]
 
@@ -91,10 +94,13 @@ class Index:
 
     Args:
         path: The database; made when missing.
+        binding: The store and the namespace that the folder is bound to just now. What is known of
+            one store is never taken for another one's.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, binding: str) -> None:
         self._path = path
+        self._binding = binding
         self._lock = threading.Lock()
         with self._explained():
             self._connection = sqlite3.connect(
@@ -114,29 +120,38 @@ class Index:
 
     def setting(self, name: str) -> bytes | None:
         """Return what was kept under *name*."""
-        rows = self._query("SELECT value FROM settings WHERE name = ?", (name,))
+        rows = self._query(
+            "SELECT value FROM settings WHERE binding = ? AND name = ?", (self._binding, name)
+        )
         return rows[0][0] if rows else None
 
     def set_setting(self, name: str, value: bytes) -> None:
         """Keep *value* under *name*."""
-        self._query("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
+        self._query(
+            "INSERT OR REPLACE INTO settings VALUES (?, ?, ?)", (self._binding, name, value)
+        )
 
     def get(self, path: str) -> Entry:
         """Return what is remembered of the notebook at *path*: an empty entry where nothing is."""
-        rows = self._query(_SELECT, (path,))
+        rows = self._query(_SELECT, (self._binding, path))
         return _entry(rows[0]) if rows else Entry(path=path)
 
     def paths(self) -> list[str]:
         """Return the paths of all remembered notebooks, in order."""
-        return [row[0] for row in self._query("SELECT path FROM notebooks ORDER BY path", ())]
+        return [
+            row[0]
+            for row in self._query(
+                "SELECT path FROM notebooks WHERE binding = ? ORDER BY path", (self._binding,)
+            )
+        ]
 
     def put(self, entry: Entry) -> None:
         """Remember *entry* in place of what was remembered of its path."""
-        self._query(_INSERT, _row(entry))
+        self._query(_INSERT, (self._binding, *_row(entry)))
 
     def forget(self, path: str) -> None:
         """Forget the notebook at *path*."""
-        self._query("DELETE FROM notebooks WHERE path = ?", (path,))
+        self._query("DELETE FROM notebooks WHERE binding = ? AND path = ?", (self._binding, path))
 
     def _query(self, sql: str, values: _Row) -> list[_Row]:
         with self._lock, self._explained():
@@ -185,6 +200,7 @@ def _row(entry: Entry) -> _Row:
         base.outline.to_bytes() if base and base.outline else None,
         stamp.size_bytes if stamp else None,
         stamp.mtime_ns if stamp else None,
+        stamp.ctime_ns if stamp else None,
         stamp.inode if stamp else None,
         entry.file_digest,
         encode(known.file) if known else None,
@@ -209,6 +225,7 @@ def _decoded(
     outline: bytes | None,
     size: int | None,
     mtime_ns: int | None,
+    ctime_ns: int | None,
     inode: int | None,
     file_digest: str | None,
     head: bytes | None,
@@ -227,8 +244,8 @@ def _decoded(
             etag=base_etag,
             outline=Outline.from_bytes(outline) if outline is not None else None,
         )
-    if size is not None and mtime_ns is not None and inode is not None:
-        stamp = Stamp(size_bytes=size, mtime_ns=mtime_ns, inode=inode)
+    if size is not None and mtime_ns is not None and ctime_ns is not None and inode is not None:
+        stamp = Stamp(size_bytes=size, mtime_ns=mtime_ns, ctime_ns=ctime_ns, inode=inode)
     if head is not None and etag is not None:
         known = Known(file=decode(head, what="remembered record"), etag=etag)
     return Entry(

@@ -81,20 +81,25 @@ def migrate_workspace(
             source=workspace.store_url, target=stored, report=report, rebound=ready is not None
         )
         if ready is not None:
-            bind(
-                workspace.folder,
-                store=stored,
-                namespace=workspace.namespace,
-                settings=ready.settings,
-                environment=session.environment,
-            )
-            _forget_old_store(workspace)
+            _rebind(workspace, stored, ready)
     return result
 
 
-def _forget_old_store(workspace: Workspace) -> None:
-    """Forget version IDs and ETags of the old store; numbers and digests are the same here."""
-    for path in workspace.index.paths():
-        entry = workspace.index.get(path)
-        base = replace(entry.base, etag=None) if entry.base else None
-        workspace.index.put(replace(entry, base=base, known=None, published=None))
+def _rebind(workspace: Workspace, store: str, ready: Ready) -> None:
+    """Bind the workspace to the target, and take along what is remembered of its notebooks.
+
+    Numbers and digests are the same there; version IDs and ETags are not.
+    """
+    environment = workspace.session.environment
+    bind(
+        workspace.folder,
+        store=store,
+        namespace=workspace.namespace,
+        settings=ready.settings,
+        environment=environment,
+    )
+    with Workspace(Session(environment, workspace.folder)) as rebound:
+        for path in workspace.index.paths():
+            entry = workspace.index.get(path)
+            base = replace(entry.base, etag=None) if entry.base else None
+            rebound.index.put(replace(entry, base=base, known=None, published=None))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from nbvc.errors import NbvcError
@@ -19,6 +19,8 @@ class SaveResult:
         number: Number of the version that holds the file's bytes; ``None`` after an error.
         digest: Digest of the bytes.
         version_id: Version ID of that version.
+        parent: Number of the version that it was based on, where known.
+        parent: Number of the version that the file was based on.
         changes: What changed against the parent, where known.
         error: Why it was not saved.
     """
@@ -28,6 +30,7 @@ class SaveResult:
     number: int | None = None
     digest: Digest | None = None
     version_id: VersionId | None = None
+    parent: int | None = None
     changes: Changes | None = None
     error: NbvcError | None = None
 
@@ -97,6 +100,7 @@ class PublishResult:
         number: Number of the publication.
         version_id: Version ID of the published copy.
         source: The version that was promoted.
+        digest: Digest of its bytes.
         url: Where it can be read.
         unsaved_changes: Whether the local file has changes that are not part of it.
     """
@@ -121,6 +125,7 @@ class CloneResult:
         namespace: Namespace of the workspace, where it is one.
         files: Each file that was written, with its version.
         present: Number of files that had the wanted bytes already.
+        skipped: Each notebook that was left out, by its key in the store, with the reason.
     """
 
     folder: Path
@@ -129,6 +134,7 @@ class CloneResult:
     namespace: str | None
     files: tuple[tuple[Path, Version], ...]
     present: int = 0
+    skipped: tuple[tuple[str, NbvcError], ...] = ()
 
 
 class SomeFailed(NbvcError):
@@ -146,18 +152,3 @@ class SomeFailed(NbvcError):
         self.results = results
         first = failed[0].error
         self.exit_code = first.exit_code if first else 1  # type: ignore[misc]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
-    """One side of a comparison.
-
-    Attributes:
-        name: How people call it: ``mine.ipynb@v3``, or ``mine.ipynb`` for the working copy.
-        data: The exact bytes.
-        version: The version; ``None`` for a working copy.
-    """
-
-    name: str
-    data: bytes = field(repr=False)
-    version: Version | None = None

@@ -15,7 +15,7 @@ from nbvc.notebook import Outline, compare, read_outline
 from nbvc.repository import Act, Draft, Known
 from nbvc.repository.records import Manifest
 from nbvc.workspace.choosing import near_paths
-from nbvc.workspace.files import Stamp, find_notebooks, read_file, stamp
+from nbvc.workspace.files import FileRefused, Stamp, find_notebooks, read_file, stamp
 from nbvc.workspace.index import Base, Entry
 from nbvc.workspace.results import SaveResult, SomeFailed
 
@@ -36,7 +36,7 @@ def save(
     """Save notebooks; see :meth:`nbvc.Workspace.save`."""
     chosen = expand(workspace, paths)
     attempt = partial(_try, workspace, message=message, allow_invalid=allow_invalid)
-    results = list(workspace.repository.backend.parallel.map(attempt, chosen))
+    results = list(workspace.repository.backend.parallel.map(attempt, chosen.items()))
     failed = [result.error for result in results if result.error]
     if failed and len(results) == 1:
         raise failed[0]
@@ -45,22 +45,25 @@ def save(
     return results
 
 
-def expand(workspace: Workspace, paths: Sequence[str | Path] | None) -> list[str]:
+def expand(workspace: Workspace, paths: Sequence[str | Path] | None) -> dict[str, bool]:
     """Return the notebooks that *paths* name, folders taken apart, relative to the workspace.
+
+    Each with whether it was named itself, rather than a folder of it.
 
     Raises:
         NotebookNotFound: One of them does not exist.
     """
     if paths is None:
-        return workspace.notebooks()
-    chosen: dict[str, None] = {}
+        return dict.fromkeys(workspace.notebooks(), False)
+    chosen: dict[str, bool] = {}
     for path in paths:
         absolute = (workspace.session.environment.cwd / path).absolute()
         if absolute.is_dir():
             below = absolute.resolve()
             if below != workspace.folder:
                 workspace.relative(below / "any.ipynb")
-            chosen.update((str(found), None) for found in find_notebooks(workspace.folder, below))
+            for found in find_notebooks(workspace.folder, below):
+                chosen.setdefault(str(found), False)
             continue
         relative = workspace.relative(path)
         if not absolute.exists():
@@ -68,24 +71,36 @@ def expand(workspace: Workspace, paths: Sequence[str | Path] | None) -> list[str
             raise NotebookNotFound(
                 f"There is no file {path}.", hint=f"Did you mean {near[0]}?" if near else None
             )
-        chosen[relative] = None
-    return list(chosen)
+        chosen[relative] = True
+    return chosen
 
 
 def save_one(
-    workspace: Workspace, path: str, act: Act, *, allow_invalid: bool = False
+    workspace: Workspace, path: str, act: Act, *, named: bool = True, allow_invalid: bool = False
 ) -> SaveResult:
-    """Save the notebook at *path*, relative to the workspace."""
+    """Save the notebook at *path*, relative to the workspace.
+
+    Args:
+        workspace: Where it is.
+        path: The notebook.
+        act: Who saves it, when and why.
+        named: Whether the user named this very notebook. Only then an older version that was
+            checked out becomes the newest again.
+        allow_invalid: Also store what is no valid notebook.
+    """
     entry = workspace.index.get(path)
     present = stamp(workspace.folder / path)
-    if present is not None and present == entry.stamp and is_latest(entry):
-        return _unchanged(entry)
+    if present is not None and present == entry.stamp:
+        unchanged = _unchanged(entry, named=named)
+        if unchanged is not None and unchanged.number is not None:
+            return unchanged
     data, read_at = read_file(workspace.folder / path, shown=path)
     digest = Digest.of(data)
     entry = with_number(workspace, stamped(entry, read_at, digest, act.now))
-    if is_latest(entry):
+    unchanged = _unchanged(entry, named=named)
+    if unchanged is not None:
         workspace.index.put(entry)
-        return _unchanged(entry)
+        return unchanged
     outline = _outline(data, path, allow_invalid=allow_invalid)
     before = entry.base.outline if entry.base else None
     changes = None
@@ -107,6 +122,8 @@ def save_one(
         number=record.number,
         digest=digest,
         version_id=record.version_id,
+        parent=record.parent,
+        parent=record.parent,
         changes=record.changes,
     )
 
@@ -129,14 +146,10 @@ def with_number(workspace: Workspace, entry: Entry) -> Entry:
     return entry
 
 
-def is_latest(entry: Entry) -> bool:
-    """Whether the file has the bytes of the newest version that is known."""
-    return entry.known is not None and entry.known.file.record.digest == entry.file_digest
-
-
 def stamped(entry: Entry, read_at: Stamp, digest: Digest, now: datetime) -> Entry:
     """Return *entry* with the digest of its file, and the stamp, if it can be relied on."""
-    settled = now.timestamp() * 1e9 - read_at.mtime_ns > _RACY_NS
+    written_ns = max(read_at.mtime_ns, read_at.ctime_ns)
+    settled = now.timestamp() * 1e9 - written_ns > _RACY_NS
     return replace(entry, stamp=read_at if settled else None, file_digest=digest)
 
 
@@ -153,26 +166,42 @@ def rebased(entry: Entry, known: Known, outline: Outline | None) -> Entry:
     return replace(entry, base=base, known=known)
 
 
-def _try(workspace: Workspace, path: str, *, message: str, allow_invalid: bool) -> SaveResult:
+def _try(
+    workspace: Workspace, chosen: tuple[str, bool], *, message: str, allow_invalid: bool
+) -> SaveResult:
+    path, named = chosen
     try:
         act = workspace.session.act(message)
-        return save_one(workspace, path, act, allow_invalid=allow_invalid)
-    except (StoreError, AccessDenied):
-        raise
+        return save_one(workspace, path, act, named=named, allow_invalid=allow_invalid)
     except NbvcError as error:
+        if isinstance(error, StoreError | AccessDenied) and not isinstance(error, FileRefused):
+            raise  # it would be the same for every other notebook
         return SaveResult(path=path, saved=False, error=error)
 
 
-def _unchanged(entry: Entry) -> SaveResult:
-    assert entry.known is not None
-    record = entry.known.file.record
+def _unchanged(entry: Entry, *, named: bool) -> SaveResult | None:
+    """Return what to say of a file that is unchanged, ``None`` for one that is to be saved."""
+    base, newest = entry.base, entry.known.file.record if entry.known else None
+    if newest is not None and newest.digest == entry.file_digest:
+        return SaveResult(
+            path=entry.path,
+            saved=False,
+            number=newest.number,
+            digest=newest.digest,
+            version_id=newest.version_id,
+            parent=newest.parent,
+            changes=newest.changes,
+        )
+    if base is None or base.digest != entry.file_digest:
+        return None
+    if named and newest is not None and newest.version_id != base.version_id:
+        return None
     return SaveResult(
         path=entry.path,
         saved=False,
-        number=record.number,
-        digest=record.digest,
-        version_id=record.version_id,
-        changes=record.changes,
+        number=base.number,
+        digest=base.digest,
+        version_id=base.version_id,
     )
 
 

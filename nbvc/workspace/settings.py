@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from nbvc.environment import Environment
-from nbvc.errors import InvalidConfig
+from nbvc.errors import InvalidConfig, InvalidKey
+from nbvc.model import check_key_path
 from nbvc.stores.opening import ConnectionOptions
 from nbvc.workspace.files import write_file
 
@@ -230,6 +231,9 @@ def _read_workspace_file(path: Path | None) -> Mapping[str, Any]:
                 if name in SETTINGS
                 else "Remove that line.",
             )
+        _check_value(name, table[name], path)
+    if "namespace" in table:
+        _check_namespace(table["namespace"], path)
     return table
 
 
@@ -241,8 +245,10 @@ def _check_user_file(table: Mapping[str, Any], path: Path) -> None:
                     raise InvalidConfig(f"{path}: [stores.{url!r}] is not a table.")
                 for entry in entries:
                     _check_name(entry, path, per_store=True)
+                    _check_value(entry, entries[entry], path)
         else:
             _check_name(name, path, per_store=False)
+            _check_value(name, value, path)
 
 
 def _check_name(name: str, path: Path, *, per_store: bool) -> None:
@@ -254,10 +260,27 @@ def _check_name(name: str, path: Path, *, per_store: bool) -> None:
         )
 
 
+def _check_value(name: str, value: object, path: Path) -> None:
+    if not isinstance(value, str):
+        number = name == "cache_size_mb" and type(value) is int
+        if not number:
+            raise InvalidConfig(
+                f"{path} sets {name} to something that is not text.", hint=f'Write {name} = "..."'
+            )
+
+
+def _check_namespace(value: str, path: Path) -> None:
+    try:
+        check_key_path(value.strip("/"))
+    except InvalidKey as error:
+        raise InvalidConfig(f"The namespace in {path} cannot be used: {error.message}") from error
+
+
 def _read_toml(path: Path) -> Mapping[str, Any]:
     try:
-        data = path.read_bytes()[:MAX_CONFIG_BYTES]
-        return tomllib.loads(data.decode("utf-8"))
+        if path.stat().st_size > MAX_CONFIG_BYTES:
+            raise InvalidConfig(f"{path} is larger than {MAX_CONFIG_BYTES} bytes.")
+        return tomllib.loads(path.read_bytes().decode("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from nbvc.errors import InvalidInput
 from nbvc.manifest.layout import Layout
@@ -79,13 +79,14 @@ def parse_location(text: str, layout: Layout | None = None) -> Location:
 def _split_version(text: str) -> tuple[str, Selector | None]:
     path, mark, query = text.partition("?")
     if mark:
-        ids = parse_qs(query).get("versionId", [])
-        if len(ids) != 1:
+        name, _, version_id = query.partition("=")
+        if name != "versionId" or not version_id or "&" in version_id:
             raise InvalidInput(
                 f"{text} cannot be read after its '?'.",
                 hint="Write ?versionId= and the version ID.",
             )
-        return path, Selector(base=Name(text=ids[0]), back=0, text=ids[0])
+        version_id = unquote(version_id)  # a '+' in it is no blank
+        return path, Selector(base=Name(text=version_id), back=0, text=version_id)
     head, found, version = path.rpartition(f"{NOTEBOOK_SUFFIX}@")
     if found:
         return head + NOTEBOOK_SUFFIX, parse_selector(version)
