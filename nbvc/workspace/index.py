@@ -42,9 +42,9 @@ SELECT path, base_number, base_digest, base_version_id, base_etag, outline,
 FROM notebooks WHERE binding = ? AND path = ?
 """
 _INSERT = """
-INSERT OR REPLACE INTO notebooks (binding, path, base_number, base_digest, base_version_id, base_etag,
-    outline, size, mtime_ns, ctime_ns, inode, file_digest, head, etag, published)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT OR REPLACE INTO notebooks (binding, path, base_number, base_digest, base_version_id,
+    base_etag, outline, size, mtime_ns, ctime_ns, inode, file_digest, head, etag, published)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _Row = tuple[Any, ...]
 

@@ -123,7 +123,6 @@ def save_one(
         digest=digest,
         version_id=record.version_id,
         parent=record.parent,
-        parent=record.parent,
         changes=record.changes,
     )
 
