@@ -55,11 +55,14 @@ class Parallel:
                 future.cancel()
 
     def close(self) -> None:
-        """Stop the threads; calls that have not begun are dropped. Idempotent."""
+        """Let the threads go; calls that have not begun are dropped. Idempotent.
+
+        Does not wait for calls under way: after Ctrl-C nobody wants their results.
+        """
         with self._lock:
             executor, self._executor = self._executor, None
         if executor is not None:
-            executor.shutdown(wait=True, cancel_futures=True)
+            executor.shutdown(wait=False, cancel_futures=True)
 
     @property
     def _runs_in_place(self) -> bool:
