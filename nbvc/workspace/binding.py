@@ -102,7 +102,7 @@ def init(
     folder = folder.resolve()
     stored = store_value(url, environment.cwd)
     chosen = _namespace(namespace, environment.login, folder)
-    again = _check_binding(folder, stored if url else None, namespace, environment)
+    again = check_binding(folder, stored if url else None, namespace, environment)
     if again is not None:
         stored, chosen = again
     session = Session(environment, None, flags)
@@ -195,10 +195,14 @@ def _namespace(namespace: str | None, login: str, folder: Path) -> str:
     return stripped
 
 
-def _check_binding(
+def check_binding(
     folder: Path, stored: str | None, namespace: str | None, environment: Environment
 ) -> tuple[str, str] | None:
-    """Return how *folder* is bound already, or ``None``; refuse to bind it otherwise."""
+    """Return how *folder* is bound already, or ``None``.
+
+    Raises:
+        Conflict: It is bound to another store or namespace than *stored* and *namespace* say.
+    """
     if not (folder / CONTROL_FOLDER / CONFIG_FILE).is_file():
         return None
     settings = Settings(replace(environment, variables={}), folder)

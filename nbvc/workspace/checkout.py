@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -100,7 +101,7 @@ def is_safe_to_replace(workspace: Workspace, path: str) -> bool:
     """
     file = workspace.folder / path
     if stamp(file) is None:
-        if file.exists():
+        if os.path.lexists(file):
             raise AlreadyExists(
                 f"{path} is no file; it was left as it is.", hint="Move that away first."
             )

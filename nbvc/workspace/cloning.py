@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from itertools import chain, count
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
-from nbvc.errors import InvalidInput, InvalidKey, NotebookNotFound
+from nbvc.errors import (
+    AlreadyExists,
+    Conflict,
+    IntegrityError,
+    InvalidInput,
+    InvalidKey,
+    NbvcError,
+    NotebookNotFound,
+    NotFound,
+)
 from nbvc.manifest.metadata import from_metadata
 from nbvc.model import NOTEBOOK_SUFFIX, Area, Digest, NotebookKey, Version
 from nbvc.refs import LATEST, AsOf, Selector, parse_ref
 from nbvc.repository import Repository
 from nbvc.repository.settings import read_settings
 from nbvc.stores.base import Blob
-from nbvc.workspace.binding import bind, default_namespace
-from nbvc.workspace.checkout import base_of, write_new
+from nbvc.workspace.binding import bind, check_binding, default_namespace
+from nbvc.workspace.checkout import base_of
 from nbvc.workspace.choosing import find_workspace
 from nbvc.workspace.core import Workspace
-from nbvc.workspace.files import inside, make_folder, read_file, stamp
+from nbvc.workspace.files import (
+    FileRefused,
+    create_file,
+    inside,
+    make_folder,
+    read_file,
+    stamp,
+)
 from nbvc.workspace.index import Entry
 from nbvc.workspace.results import CloneResult
 from nbvc.workspace.saving import stamped
@@ -28,6 +46,9 @@ from nbvc.workspace.session import Session
 from nbvc.workspace.targets import Location, is_url, parse_location
 
 MAX_NAMES_TRIED = 10_000
+
+Skipped = tuple[str, NbvcError]
+"""A notebook that was left out, by its key in the store, and why."""
 
 Progress = Callable[[int, int], None]
 """Called after each notebook with the number of notebooks and of bytes so far."""
@@ -140,34 +161,23 @@ def _clone_folder(
     progress: Progress,
 ) -> CloneResult:
     prefix = f"{location.path}/" if location.path else ""
-    listed = repository.list_notebooks(prefix, area=location.area, with_versions=False)
+    skipped: list[Skipped] = []
+    listed = _keys(repository, location.area, prefix, skipped)
     first = next(listed, None)
     if first is None:
-        raise NotebookNotFound(
-            f"There are no notebooks in {repository.store.url} under "
-            f"{repository.layout.prefix(location.area)}/{prefix}.",
-            hint="nbvc ls URL lists what there is.",
-        )
-    name = PurePosixPath(location.path).name or "notebooks"
-    folder = (session.environment.cwd / (destination or name)).resolve()
-    make_folder(folder)
-    drafts = location.area is Area.WORKSPACE and bool(location.path)
-    namespace = location.path if drafts else default_namespace(session.environment.login, folder)
-    bind(
-        folder,
-        store=location.store_url,
-        namespace=namespace,
-        settings=read_settings(repository.store),
-        environment=session.environment,
-    )
+        raise skipped[0][1] if skipped else _nothing_there(repository, location.area, prefix)
+    folder, namespace = _bind(session, repository, location, destination)
+    drafts = namespace == location.path
     files: list[_Written] = []
     total_bytes = 0
     with Workspace(Session(session.environment, folder)) as workspace:
-        fetch = partial(_fetch, workspace, repository, location.area, prefix, based=drafts)
-        keys = (entry.key for entry in chain([first], listed))
-        for written in repository.backend.parallel.map(fetch, keys):
-            files.append(written)
-            total_bytes += written.version.size_bytes
+        fetch = partial(_try, workspace, repository, location.area, prefix, based=drafts)
+        for found in repository.backend.parallel.map(fetch, chain([first], listed)):
+            if not isinstance(found, _Written):
+                skipped.append(found)
+                continue
+            files.append(found)
+            total_bytes += found.version.size_bytes
             progress(len(files), total_bytes)
     return CloneResult(
         folder=folder,
@@ -176,7 +186,69 @@ def _clone_folder(
         namespace=namespace,
         files=tuple((written.file, written.version) for written in files),
         present=sum(written.present for written in files),
+        skipped=tuple(skipped),
     )
+
+
+def _keys(
+    repository: Repository, area: Area, prefix: str, skipped: list[Skipped]
+) -> Iterator[NotebookKey]:
+    """Yield the keys of the notebooks; what is no key of ours is added to *skipped*."""
+    root = f"{repository.layout.prefix(area)}/"
+    for entry in repository.store.list_keys(root + prefix):
+        if entry.key.endswith(NOTEBOOK_SUFFIX):
+            try:
+                yield NotebookKey(entry.key.removeprefix(root))
+            except InvalidKey as error:
+                skipped.append((entry.key, error))
+
+
+def _nothing_there(repository: Repository, area: Area, prefix: str) -> NotebookNotFound:
+    where = f"{repository.store.url} under {repository.layout.prefix(area)}/{prefix}"
+    return NotebookNotFound(
+        f"There are no notebooks in {where}.", hint="nbvc ls URL lists what there is."
+    )
+
+
+def _bind(
+    session: Session, repository: Repository, location: Location, destination: str | None
+) -> tuple[Path, str]:
+    """Make the folder that is cloned to a workspace; return it and its namespace.
+
+    Raises:
+        Conflict: It is a workspace already, of something else.
+    """
+    environment = session.environment
+    name = PurePosixPath(location.path).name or "notebooks"
+    folder = (environment.cwd / (destination or name)).resolve()
+    drafts = location.area is Area.WORKSPACE and bool(location.path)
+    namespace = location.path if drafts else default_namespace(environment.login, folder)
+    make_folder(folder)
+    check_binding(folder, location.store_url, namespace, environment)
+    bind(
+        folder,
+        store=location.store_url,
+        namespace=namespace,
+        settings=read_settings(repository.store),
+        environment=environment,
+    )
+    return folder, namespace
+
+
+def _try(
+    workspace: Workspace,
+    repository: Repository,
+    area: Area,
+    prefix: str,
+    key: NotebookKey,
+    *,
+    based: bool,
+) -> _Written | Skipped:
+    """Download one notebook; one that cannot be had must not keep the others away."""
+    try:
+        return _fetch(workspace, repository, area, prefix, key, based=based)
+    except (Conflict, FileRefused, IntegrityError, InvalidInput, NotFound) as error:
+        return key, error
 
 
 def _fetch(
@@ -192,7 +264,8 @@ def _fetch(
     blob = repository.store.get(repository.layout.data_key(area, key))
     version = _version(area, key, blob)
     target = workspace.folder / key.removeprefix(prefix)
-    inside(workspace.folder, target)
+    if str(inside(workspace.folder, target)) != key.removeprefix(prefix):
+        raise InvalidKey(f"{target} is below a link, which a clone does not follow.")
     written = _write(workspace.session, target, version, blob.data)
     relative = str(inside(workspace.folder, written.file))
     if based and written.file == target:
@@ -212,6 +285,13 @@ def _version(area: Area, key: NotebookKey, blob: Blob) -> Version:
     if blob.version_id is None:
         raise InvalidKey(f"{key} has no version ID.")
     digest = Digest.of(blob.data)
+    provenance = from_metadata(blob.metadata)
+    if provenance.digest not in {None, digest}:
+        raise IntegrityError(
+            f"{key} is damaged in the store: its digest is {digest.short}, "
+            f"recorded was {provenance.digest}.",
+            hint="Its other versions are not affected: nbvc log lists them.",
+        )
     return Version(
         key=key,
         area=area,
@@ -219,19 +299,20 @@ def _version(area: Area, key: NotebookKey, blob: Blob) -> Version:
         digest=digest,
         version_id=blob.version_id,
         size_bytes=len(blob.data),
-        saved_at=from_metadata(blob.metadata).saved_at or blob.modified_at,
+        saved_at=provenance.saved_at or blob.modified_at,
     )
 
 
 def _write(session: Session, target: Path, version: Version, data: bytes) -> _Written:
     """Write *data* to *target*, or beside it as ``name-1.ipynb`` where there are other bytes."""
-    for number in count():
-        if number > MAX_NAMES_TRIED:
-            break
+    token = session.environment.new_write_id()
+    for number in range(MAX_NAMES_TRIED):
         file = target if number == 0 else target.with_stem(f"{target.stem}-{number}")
-        if not file.exists() and not file.is_symlink():
-            write_new(file, data, token=session.environment.new_write_id())
-            return _Written(file=file, version=version, present=False)
         if stamp(file) is not None and read_file(file, shown=file.name)[0] == data:
             return _Written(file=file, version=version, present=True)
+        if not os.path.lexists(file):
+            make_folder(file.parent)
+            with suppress(AlreadyExists):  # another notebook of this clone was quicker
+                create_file(file, data, token=token)
+                return _Written(file=file, version=version, present=False)
     raise InvalidInput(f"There are {MAX_NAMES_TRIED} files like {target.name} already.")

@@ -271,6 +271,13 @@ def inside(folder: Path, path: Path) -> PurePosixPath:
 
 
 def _explain(error: OSError, path: Path) -> NbvcError:
+    if isinstance(error, FileExistsError | NotADirectoryError | IsADirectoryError):
+        return AlreadyExists(
+            f"{path} cannot be written: something else of that name is in the way.",
+            hint="Move that away first.",
+        )
+    if error.errno == errno.ENAMETOOLONG:
+        return InvalidKey(f"{path.name[:40]}... is too long a name for a file here.")
     if error.errno in _FULL:
         return NbvcError(
             f"{path.name} could not be written: the disk that holds {path.parent} is full.",

@@ -103,10 +103,10 @@ def _splits(path: str, layout: Layout) -> list[tuple[int, Area, str, str]]:
         while (index := text.find(marker, start)) >= 0:
             start, end = index + 1, index + len(marker)
             if text[end : end + 1] in {"", "/"} and index > len("s3://"):
-                store_url = text[:index]
+                store_url, rest = text[:index], text[end:].strip("/")
                 if local:
                     store_url = Path(store_url.removeprefix("file://")).as_uri()
-                splits.append((index, area, store_url, text[end:].strip("/")))
+                splits.append((index, area, store_url, rest if local else unquote(rest)))
     return splits
 
 
