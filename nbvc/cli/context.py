@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,9 +60,9 @@ class State:
 
         return Session(self.environment, find_workspace(self.environment.cwd), self.flags)
 
-    def set_flags(self, flags: Mapping[str, str | None]) -> None:
-        """Take over settings from the command line."""
-        self.flags.update(flags)
+    def shown(self, workspace: Workspace, path: str) -> str:
+        """Return a path of *workspace* as it is typed in the working directory."""
+        return os.path.relpath(workspace.folder / path, self.environment.cwd.resolve())
 
     def ask(self, question: str) -> bool:
         """Ask a person; False where there is none."""

@@ -18,6 +18,7 @@ from nbvc.cli.context import (
     State,
     state_of,
 )
+from nbvc.text import typed
 
 if TYPE_CHECKING:
     from nbvc.cli.targets import Target
@@ -44,7 +45,7 @@ def save(
         list[Path] | None,
         typer.Argument(
             metavar="[PATH]...",
-            help="Notebooks, or folders of them; all of the workspace by default.",
+            help="Notebooks, or folders of them; by default all below this folder.",
             autocompletion=REF_COMPLETION,
             show_default=False,
         ),
@@ -70,13 +71,16 @@ def save(
     failure: SomeFailed | None = None
     with state.workspace() as workspace:
         try:
-            results = workspace.save(paths or None, message=message, allow_invalid=allow_invalid)
+            results = workspace.save(
+                paths or [Path()], message=message, allow_invalid=allow_invalid
+            )
         except SomeFailed as error:
             results, failure = error.results, error
+        shown = {result.path: state.shown(workspace, result.path) for result in results}
     if json:
         state.output.emit([describing.saved(result) for result in results])
     else:
-        _report_saved(state, results, everything=not paths)
+        _report_saved(state, results, shown, everything=not paths)
     if failure is not None:
         raise failure
 
@@ -93,6 +97,7 @@ def status(context: typer.Context, json: JsonOption = False) -> None:
     state = state_of(context)
     with state.workspace() as workspace:
         found = workspace.status()
+        shown = {entry.path: state.shown(workspace, entry.path) for entry in found.notebooks}
     if json:
         state.output.emit(
             {
@@ -107,7 +112,7 @@ def status(context: typer.Context, json: JsonOption = False) -> None:
     output = state.output
     output.data(f"Store      {found.store}")
     output.data(f"Namespace  {found.namespace}")
-    rows = [_status_row(entry) for entry in found.notebooks]
+    rows = [_status_row(entry, shown[entry.path]) for entry in found.notebooks]
     if rows:
         output.data("")
         for line in output.table(rows, headers=("NOTEBOOK", "BASED ON", "STATE", "STORE")):
@@ -250,34 +255,29 @@ def checkout(
         result = workspace.checkout(
             workspace.folder / target.path, target.selector or LATEST, output=output, force=force
         )
-    shown = output or target.path
+        path = state.shown(workspace, target.path)
     if json:
-        state.output.emit({"path": str(shown), **describing.version(result.version)})
+        state.output.emit(
+            {"path": str(output or target.path), **describing.version(result.version)}
+        )
         return
     if result.rescued is not None:
-        state.output.say(f"Saved what {target.path} held before as v{result.rescued.number}.")
+        state.output.say(f"Saved what {path} held before as v{result.rescued.number}.")
     digest = f" {result.version.digest.short}" if result.version.digest else ""
-    state.output.say(f"Wrote {result.version.name}{digest} to {shown}.")
+    state.output.say(f"Wrote {result.version.name}{digest} to {output or path}.")
     if output is None:
-        state.output.say(f"Go back to the newest with: nbvc checkout {target.path}@latest")
+        latest = typed(f"{path}@latest")
+        state.output.say(f"Go back to the newest with: nbvc checkout {latest}")
 
 
-def _report_saved(state: State, results: list[SaveResult], *, everything: bool) -> None:
-    from nbvc.notebook import describe_changes
-
+def _report_saved(
+    state: State, results: list[SaveResult], shown: dict[str, str], *, everything: bool
+) -> None:
     output = state.output
     saved = [result for result in results if result.saved]
     unchanged = [result for result in results if not result.saved and result.error is None]
     for result in saved:
-        digest = result.digest.short if result.digest else ""
-        changes = describe_changes(result.changes)
-        what = f" ({changes})" if changes else ""
-        output.say(f"Saved v{result.number} {digest} of {result.path}{what}")
-        if result.parent is not None and result.number != result.parent + 1:
-            output.say(
-                f"It is based on v{result.parent}; what was saved since then is kept as well: "
-                f"nbvc log {result.path}"
-            )
+        _report_version(state, result, shown[result.path])
     for result in results:
         if result.error is not None:
             output.error(result.error)
@@ -287,18 +287,31 @@ def _report_saved(state: State, results: list[SaveResult], *, everything: bool) 
         output.say(f"{len(unchanged)} notebooks are unchanged.")
     else:
         for result in unchanged:
-            output.say(f"{result.path} is unchanged since v{result.number}.")
+            since = f" since v{result.number}" if result.number else ""
+            output.say(f"{shown[result.path]} is unchanged{since}.")
     if len(saved) == 1:
-        path = saved[0].path
-        number = saved[0].number or 1
-        first = number == 1
-        compare = f"See what changed with: nbvc diff {path} v{number - 1} v{number}. "
-        output.say(f"{'' if first else compare}Publish it with: nbvc publish {path}")
+        path, parent = typed(shown[saved[0].path]), saved[0].parent
+        compare = f"See what changed with: nbvc diff {path} v{parent} v{saved[0].number}. "
+        output.say(f"{compare if parent else ''}Publish it with: nbvc publish {path}")
     elif saved:
         output.say("List the versions of one with: nbvc log PATH")
 
 
-def _status_row(entry: NotebookStatus) -> tuple[str, str, str, str]:
+def _report_version(state: State, result: SaveResult, path: str) -> None:
+    from nbvc.notebook import describe_changes
+
+    digest = result.digest.short if result.digest else ""
+    changes = describe_changes(result.changes)
+    what = f" ({changes})" if changes else ""
+    state.output.say(f"Saved v{result.number} {digest} of {path}{what}")
+    if result.parent is not None and result.number != result.parent + 1:
+        state.output.say(
+            f"It is based on v{result.parent}; what was saved since then is kept as well: "
+            f"nbvc log {typed(path)}"
+        )
+
+
+def _status_row(entry: NotebookStatus, path: str) -> tuple[str, str, str, str]:
     from nbvc.text import printable_line
 
     words = {"missing": "file is gone", "new": "new, never saved"}
@@ -308,7 +321,7 @@ def _status_row(entry: NotebookStatus) -> tuple[str, str, str, str]:
     elif entry.behind:
         behind = f"has v{entry.latest}"
     return (
-        printable_line(entry.path),
+        printable_line(path),
         f"v{entry.number}" if entry.number else "",
         words.get(entry.state, entry.state),
         behind,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nbvc.cli.context import REF_COMPLETION, DryRunOption, JsonOption, State, state_of
+from nbvc.text import typed
 
 
 def register(app: typer.Typer) -> None:
@@ -121,22 +122,22 @@ def remove(
     nbvc checkout mine.ipynb@latest        brings it back
     """
     state = state_of(context)
-    removed: list[str] = []
+    removed: dict[str, str] = {}
     with state.workspace() as workspace:
         for path in paths:
             relative = workspace.relative(path)
             if not dry_run:
                 workspace.remove(path, keep_file=keep_file)
-            removed.append(relative)
+            removed[relative] = state.shown(workspace, relative)
     if json:
         state.output.emit([{"path": path, "removed": not dry_run} for path in removed])
         return
-    for path in removed:
+    for path in removed.values():
         if dry_run:
             state.output.say(f"Would remove {path}.")
         else:
-            say = f"Removed {path}. Bring it back with: nbvc checkout {path}@latest"
-            state.output.say(say)
+            latest = typed(f"{path}@latest")
+            state.output.say(f"Removed {path}. Bring it back with: nbvc checkout {latest}")
 
 
 def _print_tags(state: State, tags: dict[str, int]) -> None:

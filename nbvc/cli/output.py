@@ -19,6 +19,7 @@ from nbvc.errors import NbvcError
 from nbvc.text import printable, printable_line
 
 _PAGER = "less"
+_ROWS_MEASURED = 100
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "dim": "2", "bold": "1"}
 
 
@@ -71,21 +72,21 @@ class Output:
 
     def say(self, text: str) -> None:
         """Write a line of what happened: to standard output, unless that carries JSON."""
-        (sys.stderr if self.json else sys.stdout).write(text + "\n")
+        (sys.stderr if self.json else sys.stdout).write(printable(text) + "\n")
 
     def note(self, text: str) -> None:
         """Write a message beside the data."""
-        sys.stderr.write(text + "\n")
+        sys.stderr.write(printable(text) + "\n")
 
     def emit(self, value: object) -> None:
         """Write *value* as JSON."""
-        sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=_plain) + "\n")
+        sys.stdout.write(_to_json(value, indent=2) + "\n")
 
     def emit_stream(self, values: Iterable[object]) -> None:
         """Write an array of *values* as JSON, as they come."""
         opened = False
         for value in values:
-            text = json.dumps(value, indent=2, ensure_ascii=False, default=_plain)
+            text = _to_json(value, indent=2)
             sys.stdout.write((",\n" if opened else "[\n") + "  " + text.replace("\n", "\n  "))
             opened = True
         sys.stdout.write("\n]\n" if opened else "[]\n")
@@ -94,26 +95,32 @@ class Output:
         """Write what went wrong and what to do next."""
         sys.stdout.flush()
         if self.json:
-            self.note(json.dumps({"error": error.to_dict()}, ensure_ascii=False, default=_plain))
+            self.note(_to_json({"error": error.to_dict()}))
             return
         paint = self._wants_color and sys.stderr.isatty()
-        label = "\x1b[31merror:\x1b[0m" if paint else "error:"
-        self.note(f"{label} {printable(error.message)}")
+        sys.stderr.write("\x1b[31merror:\x1b[0m " if paint else "error: ")
+        self.note(error.message)
         for candidate in error.to_dict().get("candidates", []):
             texts = (str(text) for text in candidate.values() if text not in {None, ""})
             self.note("  " + "  ".join(printable_line(text) for text in texts))
         if error.hint:
-            self.note(f"hint: {printable(error.hint)}")
+            self.note(f"hint: {error.hint}")
 
     def table(self, rows: Iterable[Sequence[str]], *, headers: Sequence[str]) -> Iterator[str]:
         """Yield *rows* as lines with aligned columns; the last column is not padded.
 
-        Widths are settled by the first hundred rows, so a long table streams.
+        Widths are settled by the first hundred rows, so a long table streams. Columns without any
+        value are left out of a shorter one.
         """
         iterator = iter(rows)
-        first = [headers, *islice(iterator, 100)]
+        first = [headers, *islice(iterator, _ROWS_MEASURED)]
         widths = [max(map(_width, column)) for column in zip(*first, strict=True)]
-        shown = [column for column, width in enumerate(widths) if any(r[column] for r in first[1:])]
+        short = len(first) <= _ROWS_MEASURED
+        shown = [
+            column
+            for column in range(len(headers))
+            if not short or any(row[column] for row in first[1:])
+        ]
         room = shutil.get_terminal_size().columns if self.is_terminal else None
         for number, row in enumerate(first):
             line = _cut(_line(row, widths, shown), room)
@@ -190,6 +197,11 @@ def _reconfigure(stream: IO[str]) -> None:
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")
+
+
+def _to_json(value: object, *, indent: int | None = None) -> str:
+    """Return JSON in ASCII: right in any locale, and nothing in it is obeyed by a terminal."""
+    return json.dumps(value, indent=indent, default=_plain).replace("\x7f", "\\u007f")
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401

@@ -21,10 +21,12 @@ from nbvc.cli.context import (
 )
 from nbvc.cli.output import count
 from nbvc.cli.progress import progress_bar
+from nbvc.text import printable_line, typed
 
 if TYPE_CHECKING:
     from nbvc.model import Area
     from nbvc.repository import Listed, Repository
+    from nbvc.workspace.results import CloneResult
 
 
 def register(app: typer.Typer) -> None:
@@ -64,14 +66,15 @@ def publish(
             state.output.say(f"Would publish {version.name} of {target.path} as {target.key}.")
             return
         result = workspace.publish(path, target.selector, message=message)
+        shown = state.shown(workspace, target.path)
     if json:
         state.output.emit(describing.published(result))
     else:
-        state.output.say(f"Published {result.source.name} of {target.path} as {result.url}")
-        state.output.say(f"Take it back with: nbvc unpublish {target.path}")
+        state.output.say(f"Published {result.source.name} of {shown} as {result.url}")
+        state.output.say(f"Take it back with: nbvc unpublish {typed(shown)}")
     if result.unsaved_changes and target.selector is None:
         state.output.note(
-            f"{target.path} as it is now differs from {result.source.name}: "
+            f"{shown} as it is now differs from {result.source.name}: "
             "save it and publish again to share that."
         )
 
@@ -138,7 +141,7 @@ def list_notebooks(
             state.output.emit_stream(describing.listed(entry) for entry in found)
         elif names_only:
             for entry in found:
-                state.output.data(entry.key)
+                state.output.data(printable_line(entry.key))
         else:
             _print_listing(state, found, published=area is Area.PUBLISHED, removed=removed)
 
@@ -197,13 +200,22 @@ def clone(
                 "bound": result.bound,
                 "store": result.store,
                 "namespace": result.namespace,
+                "skipped": [{"key": key, **error.to_dict()} for key, error in result.skipped],
                 "files": [
                     {"path": str(path), **describing.version(version)}
                     for path, version in result.files
                 ],
             }
         )
-        return
+    else:
+        _report_clone(state, result)
+    for key, error in result.skipped:
+        state.output.note(f"Left out {printable_line(key)}: {error.message}")
+    if result.skipped:
+        raise typer.Exit(result.skipped[0][1].exit_code)
+
+
+def _report_clone(state: State, result: CloneResult) -> None:
     say = state.output.say
     written = len(result.files) - result.present
     if not result.bound:
@@ -215,7 +227,7 @@ def clone(
     there = f", {result.present} were there already" if result.present else ""
     say(f"Cloned {count(written)} to {_relative(state, result.folder)}{there}.")
     say(f"It is a workspace of {result.store}, namespace {result.namespace}.")
-    say(f"Go on with: cd {_relative(state, result.folder)} && nbvc status")
+    say(f"Go on with: cd {typed(_relative(state, result.folder))} && nbvc status")
 
 
 def _relative(state: State, path: Path) -> str:
@@ -273,7 +285,6 @@ def _print_listing(
 
 def _listing_row(state: State, entry: Listed) -> tuple[str, ...]:
     from nbvc.cli.output import size, when
-    from nbvc.text import printable_line
 
     now = state.environment.now()
     return (

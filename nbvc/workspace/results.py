@@ -19,7 +19,6 @@ class SaveResult:
         number: Number of the version that holds the file's bytes; ``None`` after an error.
         digest: Digest of the bytes.
         version_id: Version ID of that version.
-        parent: Number of the version that it was based on, where known.
         parent: Number of the version that the file was based on.
         changes: What changed against the parent, where known.
         error: Why it was not saved.
