@@ -1,6 +1,17 @@
-"""``python -m nbvc``."""
+"""``python -m nbvc``, and the command ``nbvc``."""
 
-from nbvc.cli.main import run
+import sys
+
+
+def main() -> None:
+    """Run the command line. Ctrl-C ends it without a traceback, even while it is still starting."""
+    try:
+        from nbvc.cli.main import run
+
+        run()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
 
 if __name__ == "__main__":
-    run()
+    main()

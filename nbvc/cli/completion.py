@@ -12,19 +12,18 @@ MAX_OFFERED = 200
 
 def notebooks(incomplete: str) -> list[str]:
     """Return paths of notebooks, and of folders, that begin with *incomplete*."""
-    parent, _, name = incomplete.rpartition("/")
-    folder = Path(parent) if parent else Path(incomplete[:0] or ".")
+    parent, slash, name = incomplete.rpartition("/")
     offered: list[str] = []
     try:
-        for path in sorted(folder.iterdir()):
+        for path in sorted(Path(parent + slash or ".").iterdir()):
             if not path.name.startswith(name) or path.name.startswith("."):
                 continue
-            shown = f"{parent}/{path.name}" if parent else path.name
+            shown = f"{parent}{slash}{path.name}"
             if path.is_dir():
                 offered.append(f"{shown}/")
             elif path.name.endswith(NOTEBOOK_SUFFIX):
                 offered.append(shown)
-    except OSError:
+    except (OSError, ValueError):
         return []
     return offered[:MAX_OFFERED]
 
@@ -43,9 +42,13 @@ def _versions(path: str) -> list[str]:
 
     try:
         with Workspace.open() as workspace:
-            known = workspace.index.get(workspace.relative(path)).known
+            relative = workspace.relative(path)
+            known = workspace.index.get(relative).known
+            near = workspace.store_url.startswith("file:")
+            tags = workspace.tags(workspace.folder / relative) if near else ()
     except NbvcError:
         return []
     records = list(known.file) if known else []
     numbers = [f"v{record.number}" for record in records]
-    return ["latest", "published", *numbers, *(record.digest.short for record in records)]
+    digests = [record.digest.short for record in records]
+    return ["latest", "published", *sorted(tags), *numbers, *digests]

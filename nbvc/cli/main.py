@@ -13,8 +13,8 @@ from typer.core import TyperGroup
 from nbvc import __version__
 from nbvc.cli.commands import LazyCommands
 from nbvc.cli.context import State, working_folder
-from nbvc.cli.output import Output, set_up_streams, silence_broken_pipe
-from nbvc.errors import Interrupted, NbvcError
+from nbvc.cli.output import Output, flush_output, set_up_streams, silence_broken_pipe
+from nbvc.errors import Interrupted, NbvcError, NotFound
 
 WELCOME = """\
 nbvc keeps every save of a Jupyter notebook as a version, in storage that you own.
@@ -97,7 +97,10 @@ def main(
 
     from nbvc.environment import Environment
 
-    environment = Environment.current()
+    try:
+        environment = Environment.current()
+    except FileNotFoundError as error:
+        raise NotFound("The working directory does not exist any more.", hint="cd") from error
     if folder is not None:
         environment = replace(environment, cwd=working_folder(folder))
     context.obj = State(
@@ -113,7 +116,10 @@ def main(
 def run() -> None:
     """Run the command line; the entry point."""
     set_up_streams()
-    app(prog_name="nbvc")
+    try:
+        app(prog_name="nbvc")
+    finally:
+        flush_output()
 
 
 def _output(ctx: Any) -> Output:  # noqa: ANN401
@@ -122,10 +128,10 @@ def _output(ctx: Any) -> Output:  # noqa: ANN401
 
 def _explain_unexpected(state: object, error: Exception) -> None:
     """Keep the traceback in a file, and say where; with ``--debug`` show it too."""
-    if not isinstance(state, State):
-        traceback.print_exception(error)
-        return
     text = "".join(traceback.format_exception(error))
+    if not isinstance(state, State):
+        Output({}).error(NbvcError(f"Something unexpected went wrong ({error!r})."))
+        return
     if state.debug:
         sys.stderr.write(text)
     environment = state.environment

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import islice
+from pathlib import Path
 from typing import IO, Any
 
 from nbvc.errors import NbvcError
@@ -187,8 +188,23 @@ def silence_broken_pipe() -> None:
     os.close(null)
 
 
+def flush_output() -> None:
+    """Write what is left for standard output; the last chance to say that it cannot be written."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        silence_broken_pipe()
+    except OSError as error:
+        silence_broken_pipe()
+        sys.stderr.write(f"error: The output could not be written: {error.strerror}.\n")
+        raise SystemExit(1) from error
+
+
 def set_up_streams() -> None:
     """Let every text be written, whatever the locale: what it cannot show is escaped."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by who started us
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         _reconfigure(stream)
 

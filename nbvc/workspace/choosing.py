@@ -5,10 +5,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nbvc.errors import Ambiguous, NotebookNotFound
+from nbvc.model import NOTEBOOK_SUFFIX
+from nbvc.refs import Name, Selector
 from nbvc.workspace.files import find_notebooks
 from nbvc.workspace.settings import CONFIG_FILE, CONTROL_FOLDER
+
+if TYPE_CHECKING:
+    from nbvc.workspace.core import Workspace
 
 MAX_SHOWN = 20
 MAX_COMPARED = 1_000
@@ -53,3 +59,14 @@ def near_paths(path: str, known: Iterable[str]) -> list[str]:
     """Return the known paths that look most like *path*."""
     candidates = sorted(set(known) - {path})[:MAX_COMPARED]
     return difflib.get_close_matches(path, candidates, 3, 0.6)
+
+
+def near_names(workspace: Workspace, path: str, selector: Selector) -> list[str]:
+    """Return what may have been meant by a name that no version of the notebook at *path* has."""
+    if not isinstance(selector.base, Name):
+        return []
+    name = selector.base.text
+    if (workspace.session.environment.cwd / f"{name}{NOTEBOOK_SUFFIX}").is_file():
+        return [f"{name}{NOTEBOOK_SUFFIX}"]
+    names = [*workspace.tags(workspace.folder / path), "latest", "published"]
+    return difflib.get_close_matches(name, names, 3, 0.6)

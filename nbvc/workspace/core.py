@@ -9,12 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from nbvc.environment import Environment
-from nbvc.errors import InvalidConfig, NbvcError, NotebookNotFound, WorkspaceNotFound
+from nbvc.errors import (
+    InvalidConfig,
+    NbvcError,
+    NotebookNotFound,
+    VersionNotFound,
+    WorkspaceNotFound,
+)
 from nbvc.model import NotebookKey, Version
 from nbvc.refs import LATEST, AsOf, Selector, parse_selector
 from nbvc.repository import Repository
 from nbvc.repository.settings import StoreSettings, decode, encode, read_settings
-from nbvc.workspace.choosing import choose_notebook, find_workspace, near_paths
+from nbvc.workspace.choosing import choose_notebook, find_workspace, near_names, near_paths
 from nbvc.workspace.files import find_notebooks, inside, read_file
 from nbvc.workspace.index import Index
 from nbvc.workspace.session import Session
@@ -242,6 +248,11 @@ class Workspace:
             )
         except NotebookNotFound:
             raise self.without_versions(chosen) from None
+        except VersionNotFound as error:
+            near = near_names(self, chosen, selector)
+            if near:
+                raise VersionNotFound(error.message, hint=f"Did you mean {near[0]}?") from None
+            raise
 
     def read(self, version: Version) -> bytes:
         """Return the exact bytes of *version*, verified against its digest."""
