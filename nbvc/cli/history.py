@@ -201,7 +201,7 @@ def show(
 
     \b
     nbvc show mine.ipynb@v3 > old.ipynb
-    nbvc show v3 --summary
+    nbvc show mine.ipynb@v3 --summary
     """
     from nbvc.cli.targets import open_target
 
