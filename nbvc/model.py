@@ -75,7 +75,8 @@ class NotebookKey(str):
 
         Raises:
             InvalidKey: It is empty, absolute, has an empty, ``.`` or ``..`` segment, a control
-                character or backslash, a control folder such as ``.git``, or no ``.ipynb`` suffix.
+                character or backslash, a control folder such as ``.git``, a folder whose name ends
+                in ``.ipynb``, or no ``.ipynb`` suffix itself.
         """
         check_key_path(value)
         if not value.endswith(NOTEBOOK_SUFFIX):
@@ -83,6 +84,10 @@ class NotebookKey(str):
                 f"{value!r} is not a notebook: its name does not end in .ipynb.",
                 hint="nbvc keeps versions of .ipynb files only.",
             )
+        folders = value.split("/")[:-1]
+        if any(folder.endswith(NOTEBOOK_SUFFIX) for folder in folders):
+            # The index of a notebook lies under its name, as files in such a folder would.
+            raise InvalidKey(f"{value!a} lies in a folder whose name ends in .ipynb.")
         return super().__new__(cls, value)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from nbvc.manifest.records import source_to_document
+
 if TYPE_CHECKING:
     from nbvc.model import Version
     from nbvc.repository import Listed, Repository
@@ -27,7 +29,7 @@ def version(found: Version) -> dict[str, Any]:
         "changes": asdict(found.changes) if found.changes else None,
         "indexed": found.indexed,
         "key": found.key,
-        "source": _source(found),
+        "source": source_to_document(found.source) if found.source else None,
     }
 
 
@@ -97,16 +99,4 @@ def listed(found: Listed) -> dict[str, Any]:
         "message": found.message,
         "source": found.source_number,
         "removed": found.removed,
-    }
-
-
-def _source(found: Version) -> dict[str, Any] | None:
-    source = found.source
-    if source is None:
-        return None
-    return {
-        "area": source.area.value,
-        "key": source.key,
-        "number": source.number,
-        "version_id": source.version_id,
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 
@@ -17,7 +16,6 @@ from nbvc.repository.history import (
     History,
     enrich,
     find_record,
-    read_provenance,
     read_published,
     version_of,
 )
@@ -180,15 +178,3 @@ def _not_found(
         hint=f"nbvc log {key.rpartition('/')[2]} lists its versions "
         f"(a digest needs {MIN_DIGEST_PREFIX} digits).",
     )
-
-
-def with_provenance(backend: Backend, version: Version) -> Version:
-    """Return *version* with what its object says of itself, where no record does."""
-    if version.indexed or version.digest is not None:
-        return version
-    return enrich(version, read_provenance(backend, version))
-
-
-def published_mark(version: Version, *, published: bool) -> Version:
-    """Return *version* with its published mark set."""
-    return replace(version, published=published)

@@ -107,3 +107,9 @@ def test_a_key_whose_index_would_be_too_long_is_refused() -> None:
     assert MAX_KEY_BYTES - 1 <= len(key.encode()) <= MAX_KEY_BYTES
     with pytest.raises(InvalidKey, match="too long"):
         LAYOUT.data_key(Area.WORKSPACE, NotebookKey(f"é{fits}"))
+
+
+def test_folder_with_a_notebooks_name_is_refused() -> None:
+    """Keys below ``a.ipynb/`` would lie among the records of ``a.ipynb``, so there are none."""
+    with pytest.raises(InvalidKey, match=r"folder whose name ends in \.ipynb"):
+        NotebookKey("kylek/a.ipynb/v/0.ipynb")
