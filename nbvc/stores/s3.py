@@ -358,6 +358,7 @@ class S3Store:
             action=action,
             permission=permission,
             bucket=self.bucket,
+            store=self.url,
             url=self._shown(key, version_id),
         )
 
@@ -366,6 +367,7 @@ class S3Store:
             action="list",
             permission=permission,
             bucket=self.bucket,
+            store=self.url,
             url=f"{self.url}/{prefix}",
             keyed=False,
         )
@@ -375,6 +377,7 @@ class S3Store:
             action=action,
             permission=permission,
             bucket=self.bucket,
+            store=self.url,
             url=f"s3://{self.bucket}",
             keyed=False,
         )
@@ -410,7 +413,7 @@ class S3Store:
     def _versioning_off(self, key: Key) -> VersioningOff:
         return VersioningOff(
             f"The bucket {self.bucket} keeps no versions, so {self._shown(key)} is not safe there.",
-            hint=f"Turn on versioning for the bucket: nbvc init s3://{self.bucket}, or aws s3api "
+            hint=f"Turn on versioning for the bucket: nbvc init {self.url}, or aws s3api "
             f"put-bucket-versioning --bucket {self.bucket} "
             "--versioning-configuration Status=Enabled",
         )

@@ -15,6 +15,7 @@ class Call:
         action: Verb for messages: ``"write"``, ``"read"``, ``"list"`` ...
         permission: The IAM action that it needs.
         bucket: Name of the bucket.
+        store: URL of the store, as ``nbvc init`` takes it.
         url: What it was about, as ``s3://bucket/key``.
         changes: Whether a lost reply leaves open what the store now holds.
         conditional: Whether it carries ``If-Match`` or ``If-None-Match``.
@@ -25,6 +26,7 @@ class Call:
     action: str
     permission: str
     bucket: str
+    store: str
     url: str
     changes: bool = False
     conditional: bool = False

@@ -104,9 +104,8 @@ def _invalid_request(reply: Reply, call: Call) -> e.NbvcError:
 
 
 def _no_bucket(_: Reply, call: Call) -> e.NbvcError:
-    store = f"s3://{call.bucket}"
     return e.StoreNotFound(
-        f"There is no bucket {call.bucket}.", hint=f"Create it: nbvc init {store} --create"
+        f"There is no bucket {call.bucket}.", hint=f"Create it: nbvc init {call.store} --create"
     )
 
 
@@ -162,14 +161,14 @@ def _wrong_region(reply: Reply, call: Call) -> e.NbvcError:
     where = f"in region {region}" if region else "in another region or at another endpoint"
     return e.StoreMisconfigured(
         f"The bucket {call.bucket} is {where}.",
-        hint=f"nbvc init s3://{call.bucket} --region {region or 'REGION'}",
+        hint=f"nbvc init {call.store} --region {region or 'REGION'}",
     )
 
 
 def _bad_region(_: Reply, call: Call) -> e.NbvcError:
     return e.StoreMisconfigured(
         f"The bucket {call.bucket} cannot be made in this region through this endpoint.",
-        hint=f"nbvc init s3://{call.bucket} --create --region REGION",
+        hint=f"nbvc init {call.store} --create --region REGION",
     )
 
 
@@ -178,7 +177,7 @@ def _unsupported(reply: Reply, call: Call) -> e.NbvcError:
         return e.StoreMisconfigured(
             f"The store cannot write {call.url} on a condition ({reply.code}): it has no "
             "conditional writes.",
-            hint=f"nbvc init s3://{call.bucket} finds that out and works without them.",
+            hint=f"nbvc init {call.store} finds that out and works without them.",
         )
     return e.StoreMisconfigured(f"The store cannot {call.action} {call.url} ({reply.code}).")
 

@@ -16,11 +16,18 @@ from nbvc import errors as e
 from nbvc.stores.s3_call import Call
 from nbvc.stores.s3_errors import FOREIGN, translate, translated
 
-READ = Call(action="read", permission="s3:GetObject", bucket="my-bucket", url="s3://my-bucket/k")
+READ = Call(
+    action="read",
+    permission="s3:GetObject",
+    bucket="my-bucket",
+    store="s3://my-bucket",
+    url="s3://my-bucket/k",
+)
 WRITE = Call(
     action="write",
     permission="s3:PutObject",
     bucket="my-bucket",
+    store="s3://my-bucket",
     url="s3://my-bucket/k",
     changes=True,
 )
@@ -30,6 +37,7 @@ LIST = Call(
     action="list",
     permission="s3:ListBucket",
     bucket="my-bucket",
+    store="s3://my-bucket",
     url="s3://my-bucket/",
     keyed=False,
 )
