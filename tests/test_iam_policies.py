@@ -1,0 +1,187 @@
+"""The policies that the page on S3 gives to people: enough for their work, and no more.
+
+moto knows actions and resources of IAM, and no conditions.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto.core.authorization import enable_iam_authentication
+from moto.s3.responses import ACTION_MAP
+from typer.testing import CliRunner
+
+from nbvc.cli.main import app
+from tests.moto_server import aws_variables, serve_moto
+from tests.notebook_samples import code, notebook
+from tests.pages import PROJECT
+from tests.s3_server import isolate_aws_settings
+
+POLICY = re.compile(r"<!-- policy: (\w+) -->\n```json\n(.*?)```", re.DOTALL)
+ACCESS_DENIED = 6
+
+Nbvc = Callable[..., Any]
+
+
+def policies() -> dict[str, str]:
+    """Return the policies of the page by the words above them."""
+    page = PROJECT / "docs" / "how-to" / "s3-setup.md"
+    return dict(POLICY.findall(page.read_text(encoding="utf-8")))
+
+
+@pytest.fixture
+def people(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str, dict[str, str]]]:
+    """Start a server that checks rights; return the keys of each person."""
+    isolate_aws_settings(monkeypatch, tmp_path)
+    monkeypatch.setenv("NBVC_CONFIG", str(tmp_path / "nbvc.toml"))
+    monkeypatch.setenv("NBVC_CACHE_DIR", str(tmp_path / "cache"))
+    # moto asks for an action that IAM does not have; AWS asks for this one.
+    monkeypatch.setitem(ACTION_MAP["BUCKET"]["HEAD"], "DEFAULT", "ListBucket")
+    texts = policies()
+    with serve_moto() as endpoint:
+        for name, value in aws_variables(endpoint).items():
+            monkeypatch.setenv(name, value)
+        iam = boto3.client("iam")
+        keys = {
+            "founder": make_user(iam, "founder", texts["founder"]),
+            "ana": make_user(iam, "ana", texts["person"]),
+            "bob": make_user(iam, "bob", texts["person"].replace("/ana/", "/bob/")),
+            "reader": make_user(iam, "reader", texts["reader"]),
+        }
+        with enable_iam_authentication():
+            yield keys
+
+
+def make_user(iam: Any, name: str, policy: str) -> dict[str, str]:
+    """Make a user with one policy; return the variables with its keys."""
+    iam.create_user(UserName=name)
+    iam.put_user_policy(UserName=name, PolicyName="nbvc", PolicyDocument=policy)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return {
+        "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+    }
+
+
+@pytest.fixture
+def nbvc(
+    people: dict[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Nbvc:
+    """Return a function that runs a command as somebody, in a folder of theirs."""
+
+    def run(person: str, *arguments: str, fails: int = 0) -> str:
+        folder = tmp_path / person
+        folder.mkdir(exist_ok=True)
+        monkeypatch.chdir(folder)
+        ran = CliRunner().invoke(app, list(arguments), env=people[person], prog_name="nbvc")
+        assert ran.exit_code == fails, f"{person}: {arguments}\n{ran.output}"
+        return ran.output
+
+    return run
+
+
+def write(tmp_path: Path, person: str, text: str) -> None:
+    """Write the notebook of a person."""
+    (tmp_path / person / "rain.ipynb").write_bytes(notebook(code(text)))
+
+
+@pytest.fixture
+def bound(nbvc: Nbvc, tmp_path: Path) -> Nbvc:
+    """Return the same, once the founder made the bucket, and ana and bob published something."""
+    nbvc("founder", "init", "s3://team-notebooks", "--create", "--namespace", "founder/x")
+    for person in ("ana", "bob"):
+        nbvc(person, "init", "s3://team-notebooks", "--namespace", f"{person}/rain")
+        write(tmp_path, person, "1")
+        nbvc(person, "save", "-m", "first")
+        nbvc(person, "publish")
+    return nbvc
+
+
+def test_person_can_do_everything_with_their_own_notebooks(bound: Nbvc, tmp_path: Path) -> None:
+    """Each command works on the own namespace with the policy for a person."""
+    write(tmp_path, "ana", "2")
+    bound("ana", "save", "-m", "second")
+    assert "second" in bound("ana", "log")
+    bound("ana", "log", "-n", "1")
+    bound("ana", "status")
+    bound("ana", "diff", "v1", "v2", "--stat")
+    bound("ana", "checkout", "v1")
+    bound("ana", "tag", "rain.ipynb@v2", "release")
+    bound("ana", "resolve", "rain.ipynb@release")
+    bound("ana", "resolve", "rain.ipynb@v9", fails=3)
+    bound("ana", "publish", "rain.ipynb@release")
+    bound("ana", "unpublish", "rain.ipynb")
+    bound("ana", "mv", "rain.ipynb", "wet.ipynb")
+    bound("ana", "rm", "wet.ipynb")
+    assert "wet.ipynb" in bound("ana", "ls", "--removed")
+    bound("ana", "checkout", "wet.ipynb@latest")
+    bound("ana", "save")
+
+
+def test_person_can_read_what_others_published(bound: Nbvc) -> None:
+    """The published area is for everybody."""
+    assert "bob/rain/rain.ipynb" in bound("ana", "ls", "--published")
+    url = "s3://team-notebooks/published/bob/rain/rain.ipynb"
+    bound("ana", "log", url)
+    bound("ana", "clone", url, "bobs.ipynb")
+
+
+def test_person_cannot_read_drafts_of_others(bound: Nbvc) -> None:
+    """A draft is for its owner alone."""
+    bound("ana", "log", "s3://team-notebooks/workspace/bob/rain/rain.ipynb", fails=ACCESS_DENIED)
+    bound("ana", "show", "s3://team-notebooks/workspace/bob/rain/rain.ipynb", fails=ACCESS_DENIED)
+
+
+def test_person_cannot_write_into_the_namespace_of_others(
+    bound: Nbvc, people: dict[str, dict[str, str]], tmp_path: Path
+) -> None:
+    """Neither nbvc nor any other client writes there with these rights, nor destroys a version."""
+    folder = tmp_path / "ana"
+    config = folder / ".nbvc" / "config.toml"
+    config.write_text(config.read_text().replace("ana/rain", "bob/rain"))
+    write(tmp_path, "ana", "mine now")
+    bound("ana", "save", fails=ACCESS_DENIED)
+    keys = people["ana"]
+    client = boto3.client(
+        "s3",
+        aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
+    )
+    listed = client.list_object_versions(Bucket="team-notebooks", Prefix="workspace/ana/")
+    with pytest.raises(client.exceptions.ClientError, match="AccessDenied"):
+        client.delete_object(
+            Bucket="team-notebooks",
+            Key="workspace/ana/rain/rain.ipynb",
+            VersionId=listed["Versions"][0]["VersionId"],
+        )
+
+
+def test_reader_can_read_what_is_published_and_nothing_else(bound: Nbvc) -> None:
+    """The policy for a reader is enough for list, log, show and clone of the published area."""
+    assert "ana/rain/rain.ipynb" in bound("reader", "ls", "s3://team-notebooks/published/")
+    url = "s3://team-notebooks/published/ana/rain/rain.ipynb"
+    bound("reader", "log", url)
+    bound("reader", "show", url)
+    bound("reader", "clone", url)
+    bound("reader", "clone", "s3://team-notebooks/published/ana/rain", "copies")
+    drafts = "s3://team-notebooks/workspace/ana/rain/rain.ipynb"
+    bound("reader", "show", drafts, fails=ACCESS_DENIED)
+
+
+def test_policies_name_only_actions_that_the_page_explains() -> None:
+    """The table of actions on the page is whole."""
+    page = (PROJECT / "docs" / "how-to" / "s3-setup.md").read_text(encoding="utf-8")
+    table = page.partition("| IAM action |")[2].partition("\n\n")[0]
+    explained = set(re.findall(r"`(s3:\w+)`", table))
+    for text in policies().values():
+        for statement in json.loads(text)["Statement"]:
+            actions = statement["Action"]
+            assert set([actions] if isinstance(actions, str) else actions) <= explained
+    code_ = "".join(path.read_text() for path in (PROJECT / "nbvc" / "stores").glob("s3*.py"))
+    assert set(re.findall(r"s3:[A-Z]\w+", code_)) <= explained
