@@ -79,6 +79,14 @@ def test_log_on_an_embedded_store_imports_no_heavy_library(workspace: Path) -> N
     assert seen & HEAVY == set()
 
 
+def test_diff_compiles_no_grammar_of_addresses(workspace: Path) -> None:
+    """A diff needs nbformat, but not the grammar that jsonschema would compile for a second."""
+    (workspace / "mine.ipynb").write_bytes(NOTEBOOK.replace(b"print(1)", b"print(2)"))
+    seen = imported_by("-m", "nbvc", "diff", "mine.ipynb", cwd=workspace)
+    assert {"nbdime", "jsonschema"} <= seen
+    assert "lark" not in seen
+
+
 def test_import_of_the_package_imports_no_heavy_library(tmp_path: Path) -> None:
     """``import nbvc`` costs next to nothing; its public names load what they need."""
     seen = imported_by("-c", "import nbvc", cwd=tmp_path)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, TextIO, cast
 
@@ -204,7 +207,8 @@ def _print_diff(
         else:
             _say_same(state, old, new)
         return False
-    from nbvc import diffing
+    with _without_address_grammar():
+        from nbvc import diffing
 
     options = diffing.DiffOptions(**chosen)
     before = diffing.load(old.data, name=old.name)
@@ -225,6 +229,24 @@ def _print_diff(
                 options=options,
             )
     return bool(found)
+
+
+@contextmanager
+def _without_address_grammar() -> Iterator[None]:
+    """Keep jsonschema, which nbformat imports, from a grammar that takes a second to compile.
+
+    It is for the format ``iri``, which no notebook's schema uses. Only for a process of our own.
+    """
+    modules = cast("dict[str, object]", sys.modules)
+    name = "rfc3987_syntax"
+    if name in modules:
+        yield
+        return
+    modules[name] = None  # an import of it then fails, as if it were not installed
+    try:
+        yield
+    finally:
+        del modules[name]
 
 
 def _say_same(state: State, old: Side, new: Side) -> None:
