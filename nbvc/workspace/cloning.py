@@ -197,10 +197,11 @@ def _keys(
     root = f"{repository.layout.prefix(area)}/"
     for entry in repository.store.list_keys(root + prefix):
         if entry.key.endswith(NOTEBOOK_SUFFIX):
+            key = entry.key.removeprefix(root)
             try:
-                yield NotebookKey(entry.key.removeprefix(root))
+                yield NotebookKey(key)
             except InvalidKey as error:
-                skipped.append((entry.key, error))
+                skipped.append((key, error))
 
 
 def _nothing_there(repository: Repository, area: Area, prefix: str) -> NotebookNotFound:

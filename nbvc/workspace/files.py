@@ -158,26 +158,30 @@ def create_file(path: Path, data: bytes, *, token: str) -> Stamp:
 
 
 def _write(path: Path, data: bytes, token: str, put_in_place: Callable[[Path], None]) -> Stamp:
-    temporary = path.with_name(token[:12].join(_TEMPORARY))
+    temporary = path.with_name(token.join(_TEMPORARY))
     try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            if path.is_file():
-                os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
-            os.fsync(file.fileno())
-        put_in_place(temporary)
+        with contextlib.ExitStack() as stack:
+            with temporary.open("xb") as file:
+                stack.callback(_remove, temporary)
+                file.write(data)
+                file.flush()
+                if path.is_file():
+                    os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
+                os.fsync(file.fileno())
+            put_in_place(temporary)
         sync_folder(path.parent)
     except OSError as error:
         raise _explain(error, path) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
     written = stamp(path)
     if written is None:
         raise NbvcError(f"{path} disappeared right after it was written.")
     _sweep(path.parent, written)
     return written
+
+
+def _remove(temporary: Path) -> None:
+    with contextlib.suppress(OSError):
+        temporary.unlink()
 
 
 def _taken(path: Path) -> AlreadyExists:

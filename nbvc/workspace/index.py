@@ -116,7 +116,8 @@ class Index:
 
     def close(self) -> None:
         """Let go of the file. Idempotent."""
-        self._connection.close()
+        with self._lock:  # a thread that nobody waits for any more may be in the middle of a query
+            self._connection.close()
 
     def setting(self, name: str) -> bytes | None:
         """Return what was kept under *name*."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -260,21 +260,13 @@ class TestTwoPeople:
             ]
             for workspace in people
         }
-        errors: list[BaseException] = []
 
         def work(workspace: Workspace) -> None:
-            try:
-                for data in contents[workspace.folder.name]:
-                    save(workspace, "mine.ipynb", data)
-            except BaseException as error:
-                errors.append(error)
+            for data in contents[workspace.folder.name]:
+                save(workspace, "mine.ipynb", data)
 
-        threads = [threading.Thread(target=work, args=[workspace]) for workspace in people]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert errors == []
+        with ThreadPoolExecutor(2) as executor:
+            list(executor.map(work, people))
         versions = list(people[0].log("mine.ipynb"))
         assert [version.number for version in versions] == list(range(20, 0, -1))
         stored = [people[0].read(version) for version in versions]
