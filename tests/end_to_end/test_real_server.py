@@ -1,0 +1,168 @@
+"""The whole product against a real S3 server: ``scripts/s3-server run ministack -- pytest``."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nbvc.errors import VersioningOff
+from nbvc.manifest.layout import STORE_FILE
+from nbvc.model import Digest
+from nbvc.repository.settings import decode
+from nbvc.stores.base import Overwrite
+from nbvc.stores.s3 import S3Store
+from tests.command_line import CommandLine
+from tests.notebook_samples import code, notebook
+from tests.s3_server import connect, real_endpoint
+
+pytestmark = pytest.mark.real_s3
+
+WRITERS, SAVES = 8, 5
+
+
+@pytest.fixture
+def bucket(cli: CommandLine) -> Iterator[S3Store]:
+    """Return a bucket that ``nbvc init`` made, with the folder of *cli* bound to it."""
+    name = f"nbvc-{uuid.uuid4().hex}"
+    endpoint = real_endpoint()
+    cli("init", f"s3://{name}/team", "--namespace", "ada", "--endpoint-url", endpoint, "--create")
+    store = connect(endpoint, bucket=name, root="team")
+    yield store
+    store.close()
+
+
+def write(folder: Path, *sources: str, name: str = "mine.ipynb") -> bytes:
+    """Write a notebook with these cells, and return its bytes."""
+    data = notebook(*(code(source, id=f"c{n}") for n, source in enumerate(sources)))
+    (folder / name).write_bytes(data)
+    return data
+
+
+def test_the_main_job_works_on_a_real_server(cli: CommandLine, bucket: S3Store) -> None:
+    """Init, save, log, diff, checkout, tag, publish, rename, remove and clone do what they say."""
+    first = write(cli.folder, "1")
+    cli("save", "-m", "first")
+    write(cli.folder, "1", "2")
+    assert cli("save", "-m", "second", "--json").json[0]["number"] == 2
+    assert cli("show", "v1").data == first
+    assert cli("diff", "v1", "v2", "--exit-code", exit_code=1).stdout
+    cli("checkout", "v1")
+    assert (cli.folder / "mine.ipynb").read_bytes() == first
+    cli("tag", "mine.ipynb@v1", "start")
+    published = cli("publish", "mine.ipynb@start", "--json").json
+    assert published["source"] == 1
+    versions = cli("log", "--json").json
+    assert [(v["number"], v["tags"], v["published"]) for v in versions] == [
+        (2, [], False),
+        (1, ["start"], True),
+    ]
+    assert bucket.get("published/ada/mine.ipynb").data == first
+    cli("mv", "mine.ipynb", "yours.ipynb")
+    assert cli("resolve", "yours.ipynb@start", "--json").json["number"] == 1
+    cli("rm", "yours.ipynb")
+    assert [entry["key"] for entry in cli("ls", "--removed", "--json").json] == ["ada/yours.ipynb"]
+    cli("checkout", "yours.ipynb@v1")
+    assert (cli.folder / "yours.ipynb").read_bytes() == first
+
+
+def test_of_many_writers_none_loses_a_version(
+    cli: CommandLine, bucket: S3Store, tmp_path: Path
+) -> None:
+    """8 processes save on one notebook at once: all are in the log, with numbers without gap."""
+    script = Path(__file__).with_name("save_often.py")
+    writers = [
+        subprocess.Popen(
+            [sys.executable, str(script), bucket.url, "ada/race.ipynb", f"w{n}", str(SAVES)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **cli.variables},
+        )
+        for n in range(WRITERS)
+    ]
+    lines = [line for writer in writers for line in writer.communicate()[0].splitlines()]
+    acknowledged = {int(line.split()[0]): line.split()[1] for line in lines}
+    assert len(lines) == WRITERS * SAVES
+    assert sorted(acknowledged) == list(range(1, WRITERS * SAVES + 1))
+    versions = cli("log", f"{bucket.url}/workspace/ada/race.ipynb", "--json").json
+    assert {v["number"]: v["digest"] for v in versions} == acknowledged
+
+
+def test_two_people_at_once_both_keep_their_version(
+    cli: CommandLine, bucket: S3Store, tmp_path: Path
+) -> None:
+    """Both versions are kept, each with the parent that it is based on."""
+    write(cli.folder, "1")
+    cli("save")
+    cli("clone", f"{bucket.url}/workspace/ada", "other")
+    write(cli.folder / "other", "1", "theirs")
+    cli("-C", "other", "save")
+    write(cli.folder, "1", "mine")
+    saved = cli("save", "mine.ipynb", "--json").json[0]
+    assert (saved["number"], saved["parent"]) == (3, 1)
+    parents = {v["number"]: v["parent"] for v in cli("log", "mine.ipynb", "--json").json}
+    assert parents == {3: 1, 2: 1, 1: None}
+
+
+def test_version_of_another_tool_is_shown_and_adopted(cli: CommandLine, bucket: S3Store) -> None:
+    """What another tool wrote in between is in the log at once, and gets a number with a save."""
+    if not decode(bucket.get(STORE_FILE).data).capabilities.conditional_replace:
+        pytest.skip("without conditional writes, a save notices it only when it looks for more")
+    write(cli.folder, "1")
+    cli("save")
+    foreign = notebook(code("from elsewhere"))
+    bucket.put(
+        "workspace/ada/mine.ipynb",
+        foreign,
+        mode=Overwrite(),
+        metadata={},
+        content_type="application/json",
+    )
+    assert [v["number"] for v in cli("log", "--json").json] == [None, 1]
+    write(cli.folder, "1", "2")
+    cli("save")
+    versions = cli("log", "--json").json
+    assert [v["number"] for v in versions] == [3, 2, 1]
+    assert versions[1]["digest"] == Digest.of(foreign)
+
+
+def test_save_is_not_acknowledged_once_versioning_is_suspended(
+    cli: CommandLine, bucket: S3Store
+) -> None:
+    """Turned off between two saves, versioning is missed by the very next one."""
+    write(cli.folder, "1")
+    cli("save")
+    bucket._client.put_bucket_versioning(
+        Bucket=bucket.bucket, VersioningConfiguration={"Status": "Suspended"}
+    )
+    write(cli.folder, "1", "2")
+    result = cli("save", "--json", exit_code=VersioningOff.exit_code)
+    assert result.error["kind"] == "versioning-off"
+    assert "versioning" in result.error["hint"]
+
+
+def test_history_moves_from_the_embedded_store(cli: CommandLine) -> None:
+    """After migrate, the log is the same but for version IDs, and saving goes on."""
+    endpoint = real_endpoint()
+    cli("init")
+    for sources in (["1"], ["1", "2"], ["1", "2", "3"]):
+        write(cli.folder, *sources)
+        cli("save", "-m", f"{len(sources)} cells")
+    cli("tag", "mine.ipynb@v2", "middle")
+    cli("publish", "mine.ipynb@v2")
+    before = cli("log", "--json").json
+    url = f"s3://nbvc-{uuid.uuid4().hex}"
+    cli("migrate", url, "--endpoint-url", endpoint, "--create")
+    after = cli("log", "--json").json
+    for version in [*before, *after]:
+        del version["version_id"]
+    assert after == before
+    assert cli("save", "--json").json[0]["saved"] is False
+    write(cli.folder, "1")
+    saved = cli("save", "--json").json[0]
+    assert (saved["number"], saved["parent"]) == (4, 3)
