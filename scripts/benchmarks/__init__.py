@@ -1,0 +1,1 @@
+"""What ``scripts/bench`` measures: nbvc and its peers, side by side in one run."""

@@ -1,0 +1,114 @@
+"""A TCP proxy on loopback that adds latency, counts round trips and keeps request lines."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from urllib.parse import urlsplit
+
+REQUEST_LINE = re.compile(rb"(GET|HEAD|PUT|POST|DELETE) (\S+) HTTP/1\.1\r\n")
+CHUNK_BYTES = 1 << 16
+START_TIMEOUT_SECONDS = 10
+
+
+class DelayProxy:
+    """Forwards to one server; each direction takes half of :attr:`round_trip_seconds` longer.
+
+    Opening a connection is not delayed. A round trip is counted when the client speaks after
+    the server did: a PUT that waits for ``100 Continue`` counts as two.
+
+    Attributes:
+        url: Its own address.
+        round_trip_seconds: What to add; may be changed between requests.
+        round_trips: How many were counted.
+        requests: Method and target of each request, in the order of arrival.
+    """
+
+    def __init__(self, endpoint: str) -> None:
+        server = urlsplit(endpoint)
+        self._server = (server.hostname, server.port or 80)
+        self.url = ""
+        self.round_trip_seconds = 0.0
+        self.reset()
+
+    def reset(self) -> None:
+        """Count from zero again."""
+        self.round_trips = 0
+        self.requests: list[tuple[str, str]] = []
+
+    async def listen(self) -> None:
+        """Take any free port."""
+        self._listener = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.url = "http://{}:{}".format(*self._listener.sockets[0].getsockname())
+
+    async def _serve(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        server, forth = await asyncio.open_connection(*self._server)
+        turn = ["server"]
+        # Connections are open when the proxy ends; asyncio 3.11 reports that as an error.
+        with suppress(asyncio.CancelledError):
+            await asyncio.gather(
+                self._carry(client, forth, "client", turn),
+                self._carry(server, back, "server", turn),
+            )
+
+    async def _carry(
+        self, source: asyncio.StreamReader, target: asyncio.StreamWriter, who: str, turn: list[str]
+    ) -> None:
+        """Pass on what *source* sends, late, but without waiting before the next is read."""
+        queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+        sender = asyncio.create_task(_send_late(queue, target))
+        clock = asyncio.get_running_loop().time
+        data = b"-"
+        while data:
+            with suppress(ConnectionError):
+                data = await source.read(CHUNK_BYTES)
+            if data and who == "client":
+                self._note(data, is_turn=turn[0] == "server")
+            if data:
+                turn[0] = who
+            queue.put_nowait((clock() + self.round_trip_seconds / 2, data))
+        await sender
+
+    def _note(self, data: bytes, *, is_turn: bool) -> None:
+        self.round_trips += is_turn
+        if found := REQUEST_LINE.match(data):
+            self.requests.append((found[1].decode(), found[2].decode()))
+
+
+async def _send_late(
+    queue: asyncio.Queue[tuple[float, bytes]], target: asyncio.StreamWriter
+) -> None:
+    data = b"-"
+    with suppress(ConnectionError):
+        while data:
+            due, data = await queue.get()
+            await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
+            target.write(data)
+            await target.drain()
+    target.close()
+
+
+@contextmanager
+def delay_proxy(endpoint: str) -> Iterator[DelayProxy]:
+    """Run a proxy before *endpoint* in a thread of its own."""
+    proxy, ready, end = DelayProxy(endpoint), threading.Event(), asyncio.Event()
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def serve() -> None:
+        loops.append(asyncio.get_running_loop())
+        await proxy.listen()
+        ready.set()
+        await end.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
+    thread.start()
+    if not ready.wait(START_TIMEOUT_SECONDS):
+        raise RuntimeError("the proxy did not start")
+    try:
+        yield proxy
+    finally:
+        loops[0].call_soon_threadsafe(end.set)
+        thread.join()
