@@ -13,6 +13,7 @@ import typer
 from typer.main import get_command_name, get_group
 
 _MODULES = {
+    "init": "setup",
     "save": "history",
     "store": "history",
     "status": "history",
@@ -28,7 +29,6 @@ _MODULES = {
     "tag": "naming",
     "mv": "naming",
     "rm": "naming",
-    "init": "setup",
     "migrate": "setup",
     "config": "setup",
 }

@@ -39,11 +39,17 @@ def diff(
             show_default=False,
         ),
     ] = None,
-    source_only: Annotated[bool, typer.Option(help="Compare only what people typed.")] = False,
-    ignore_outputs: Annotated[bool, typer.Option(help="Leave outputs out.")] = False,
-    ignore_metadata: Annotated[bool, typer.Option(help="Leave metadata out.")] = False,
+    source_only: Annotated[
+        bool, typer.Option("--source-only", help="Compare only what people typed.")
+    ] = False,
+    ignore_outputs: Annotated[
+        bool, typer.Option("--ignore-outputs", help="Leave outputs out.")
+    ] = False,
+    ignore_metadata: Annotated[
+        bool, typer.Option("--ignore-metadata", help="Leave metadata out.")
+    ] = False,
     ignore_details: Annotated[
-        bool, typer.Option(help="Leave execution counts and cell ids out.")
+        bool, typer.Option("--ignore-details", help="Leave execution counts and cell ids out.")
     ] = False,
     stat: Annotated[bool, typer.Option("--stat", help="One line for each changed cell.")] = False,
     exit_code: Annotated[

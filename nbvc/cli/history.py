@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from nbvc.model import Version
     from nbvc.workspace.results import NotebookStatus, SaveResult
 
+_AUTHOR_ROOM = 16  # on a terminal
 _HEADERS = ("VERSION", "DIGEST", "SAVED", "AUTHOR", "SIZE", "CHANGES", "MARKS", "MESSAGE")
 
 
@@ -52,7 +53,10 @@ def save(
     ] = None,
     message: MessageOption = "",
     allow_invalid: Annotated[
-        bool, typer.Option(help="Also store a file that is no valid notebook, as it is.")
+        bool,
+        typer.Option(
+            "--allow-invalid", help="Also store a file that is no valid notebook, as it is."
+        ),
     ] = False,
     json: JsonOption = False,
 ) -> None:
@@ -362,13 +366,17 @@ def _log_rows(
     from nbvc.notebook import describe_changes
     from nbvc.text import printable_line
 
+    relative = state.output.is_terminal
     for version in versions:
+        author = printable_line(version.author or "")
+        if relative and len(author) > _AUTHOR_ROOM:
+            author = author[: _AUTHOR_ROOM - 1] + "…"
         marks = [*version.tags, *(["published"] if version.published else [])]
         yield (
             version.name if version.indexed else f"(unindexed) {version.version_id}",
             version.digest.short if version.digest else "",
-            when(version.saved_at, now, relative=state.output.is_terminal),
-            printable_line(version.author or ""),
+            when(version.saved_at, now, relative=relative),
+            author,
             size(version.size_bytes),
             describe_changes(version.changes),
             f"[{', '.join(marks)}]" if marks else "",

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -111,7 +111,8 @@ class Output:
         """Yield *rows* as lines with aligned columns; the last column is not padded.
 
         Widths are settled by the first hundred rows, so a long table streams. Columns without any
-        value are left out of a shorter one.
+        value are left out of a shorter one. On a terminal that is too narrow, the last column gets
+        lines of its own.
         """
         iterator = iter(rows)
         first = [headers, *islice(iterator, _ROWS_MEASURED)]
@@ -123,11 +124,12 @@ class Output:
             if not short or any(row[column] for row in first[1:])
         ]
         room = shutil.get_terminal_size().columns if self.is_terminal else None
-        for number, row in enumerate(first):
-            line = _cut(_line(row, widths, shown), room)
+        spills = room is not None and sum(widths[column] + 2 for column in shown) > room + 2
+        for number, row in enumerate(chain(first, iterator)):
+            line = _cut(_line(row, widths, shown[:-1] if spills else shown), room)
             yield self.style(line, "dim") if number == 0 else line
-        for row in iterator:
-            yield _cut(_line(row, widths, shown), room)
+            if spills and number and row[-1]:
+                yield _cut(f"    {row[-1]}", room)
 
     @contextmanager
     def pager(self, wanted: str | None) -> Iterator[IO[str]]:
