@@ -6,7 +6,7 @@ import asyncio
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from urllib.parse import urlsplit
 
 REQUEST_LINE = re.compile(rb"(GET|HEAD|PUT|POST|DELETE) (\S+) HTTP/1\.1\r\n")
@@ -39,16 +39,17 @@ class DelayProxy:
         self.round_trips = 0
         self.requests: list[tuple[str, str]] = []
 
-    async def listen(self) -> None:
+    async def listen(self) -> asyncio.Server:
         """Take any free port."""
-        self._listener = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.url = "http://{}:{}".format(*self._listener.sockets[0].getsockname())
+        listener = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.url = "http://{}:{}".format(*listener.sockets[0].getsockname())
+        return listener
 
     async def _serve(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         server, forth = await asyncio.open_connection(*self._server)
         turn = ["server"]
         # Connections are open when the proxy ends; asyncio 3.11 reports that as an error.
-        with suppress(asyncio.CancelledError):
+        with suppress(asyncio.CancelledError), closing(forth), closing(back):
             await asyncio.gather(
                 self._carry(client, forth, "client", turn),
                 self._carry(server, back, "server", turn),
@@ -99,9 +100,9 @@ def delay_proxy(endpoint: str) -> Iterator[DelayProxy]:
 
     async def serve() -> None:
         loops.append(asyncio.get_running_loop())
-        await proxy.listen()
-        ready.set()
-        await end.wait()
+        with closing(await proxy.listen()):
+            ready.set()
+            await end.wait()
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
     thread.start()

@@ -72,6 +72,7 @@ def put_latency(around: Surroundings) -> list[Row]:
             )
             rows += [_with_target(row, met=trips == 1) for row in found]
         store.close()
+        client.close()
     return rows
 
 
