@@ -355,8 +355,12 @@ def _print_log(state: State, target: Target, versions: Iterable[Version]) -> Non
     now = target.session.environment.now()
     rows = _log_rows(state, versions, now)
     with output.pager(target.session.settings.get("pager")) as stream:
+        empty = True
         for line in output.table(rows, headers=_HEADERS):
+            empty = False
             stream.write(line + "\n")
+    if empty:
+        output.note(f"No version of {target.name} fits.")
 
 
 def _log_rows(

@@ -116,6 +116,8 @@ class Output:
         """
         iterator = iter(rows)
         first = [headers, *islice(iterator, _ROWS_MEASURED)]
+        if len(first) == 1:
+            return
         widths = [max(map(_width, column)) for column in zip(*first, strict=True)]
         short = len(first) <= _ROWS_MEASURED
         shown = [
