@@ -58,7 +58,9 @@ def choose_notebook(folder: Path, cwd: Path, remembered: Sequence[str]) -> str:
 def near_paths(path: str, known: Iterable[str]) -> list[str]:
     """Return the known paths that look most like *path*."""
     candidates = sorted(set(known) - {path})[:MAX_COMPARED]
-    return difflib.get_close_matches(path, candidates, 3, 0.6)
+    names = {name.removesuffix(NOTEBOOK_SUFFIX): name for name in candidates}  # all end alike
+    near = difflib.get_close_matches(path.removesuffix(NOTEBOOK_SUFFIX), names, 3, 0.6)
+    return [names[name] for name in near]
 
 
 def near_names(workspace: Workspace, path: str, selector: Selector) -> list[str]:
