@@ -16,8 +16,6 @@ from tests.pages import PROJECT, SHOWN_HOME, Step, pages, read_blocks, read_sess
 NOT_RUN_REASONS = {
     "it downloads from the network",
     "it runs the whole test suite",
-    "it runs this page's own checks",
-    "it needs an AWS account",
     "it needs the aws tool",
     "it needs a server that the tests do not have",
     "it shows the form only",
