@@ -256,8 +256,9 @@ def checkout(
     state = state_of(context)
     with state.workspace() as workspace:
         target = in_workspace(workspace, parse_ref(ref))
+        selector = target.selector or LATEST
         result = workspace.checkout(
-            workspace.folder / target.path, target.selector or LATEST, output=output, force=force
+            workspace.folder / target.path, selector, output=output, force=force
         )
         path = state.shown(workspace, target.path)
     if json:
@@ -269,7 +270,7 @@ def checkout(
         state.output.say(f"Saved what {path} held before as v{result.rescued.number}.")
     digest = f" {result.version.digest.short}" if result.version.digest else ""
     state.output.say(f"Wrote {result.version.name}{digest} to {output or path}.")
-    if output is None:
+    if output is None and selector != LATEST:
         latest = typed(f"{path}@latest")
         state.output.say(f"Go back to the newest with: nbvc checkout {latest}")
 
@@ -318,7 +319,11 @@ def _report_version(state: State, result: SaveResult, path: str) -> None:
 def _status_row(entry: NotebookStatus, path: str) -> tuple[str, str, str, str]:
     from nbvc.text import printable_line
 
-    words = {"missing": "file is gone", "new": "new, never saved"}
+    words = {
+        "missing": "file is gone",
+        "new": "new, never saved",
+        "invalid": "its name cannot be stored",
+    }
     behind = ""
     if entry.behind and entry.number is not None:
         behind = f"has newer versions, up to v{entry.latest}"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nbvc.environment import Environment
 from nbvc.errors import AccessDenied, Conflict, InvalidInput, StoreNotFound, VersioningOff
+from nbvc.manifest.layout import Layout
 from nbvc.model import check_key_path
 from nbvc.repository.settings import StoreSettings, prepare
 from nbvc.stores.base import Capabilities, Store
@@ -81,6 +82,7 @@ def init(
     ask: Ask,
     environment: Environment,
     flags: Mapping[str, str | None],
+    layout: Layout | None = None,
 ) -> InitResult:
     """Make *folder* a workspace. Idempotent.
 
@@ -93,9 +95,11 @@ def init(
         ask: Asks the user a question; False where there is nobody to ask.
         environment: Surroundings.
         flags: Settings such as ``endpoint_url``; those of the store are kept in the user's file.
+        layout: Prefixes of the areas, for a store that is prepared for the first time.
 
     Raises:
-        Conflict: The folder is bound to another store or namespace.
+        Conflict: The folder is bound to another store or namespace, or the store has other
+            prefixes.
         StoreNotFound: There is no such bucket, and it was not to be made.
         VersioningOff: The bucket keeps no versions, and that was not to be changed.
     """
@@ -111,7 +115,7 @@ def init(
     )
     if stored == EMBEDDED:
         _make_control_folder(folder, environment)
-    ready = prepare_store(session, store_url, create=create, ask=ask)
+    ready = prepare_store(session, store_url, create=create, ask=ask, layout=layout)
     _make_control_folder(folder, environment)
     remember_connection(session.settings, store_url, flags, environment)
     write_workspace_file(folder, store=stored, namespace=chosen, token=environment.new_write_id())
@@ -131,19 +135,28 @@ def init(
     )
 
 
-def prepare_store(session: Session, store_url: str, *, create: bool, ask: Ask) -> Ready:
+def prepare_store(
+    session: Session, store_url: str, *, create: bool, ask: Ask, layout: Layout | None = None
+) -> Ready:
     """See to it that a store is there, keeps versions, and has its ``store.json``. Idempotent.
 
     Raises:
+        Conflict: It was prepared with other prefixes than those of *layout*.
         StoreNotFound: There is no such bucket, and it was not to be made.
         VersioningOff: The bucket keeps no versions, and that was not to be changed.
     """
     store = session.open_store(store_url, create=True)
     try:
         created, enabled = _make_ready(store, create=create, ask=ask)
-        settings = _prepare(store, session.environment, create=create)
+        settings = _prepare(store, session.environment, create=create, layout=layout)
     finally:
         store.close()
+    if layout is not None and settings.layout != layout:
+        raise Conflict(
+            f"{store_url} was prepared with the prefixes {settings.layout.workspace!r} and "
+            f"{settings.layout.published!r}; they cannot be changed.",
+            hint="Leave --workspace-prefix and --published-prefix out.",
+        )
     return Ready(settings=settings, created_bucket=created, enabled_versioning=enabled)
 
 
@@ -263,7 +276,9 @@ def _make_ready(store: Store, *, create: bool, ask: Ask) -> tuple[bool, bool]:
     return created, enabled
 
 
-def _prepare(store: Store, environment: Environment, *, create: bool) -> StoreSettings:
+def _prepare(
+    store: Store, environment: Environment, *, create: bool, layout: Layout | None
+) -> StoreSettings:
     local = store.url.startswith("file:")
     attempts = 5 if create and not local else 1
     for attempt in range(attempts):
@@ -272,6 +287,7 @@ def _prepare(store: Store, environment: Environment, *, create: bool) -> StoreSe
                 store,
                 token=environment.new_write_id(),
                 now=environment.now(),
+                layout=layout,
                 capabilities=store.capabilities if local else None,
             )
         except VersioningOff:  # takes a while to be known everywhere after it was turned on

@@ -43,7 +43,7 @@ from nbvc.workspace.index import Entry
 from nbvc.workspace.results import CloneResult
 from nbvc.workspace.saving import stamped
 from nbvc.workspace.session import Session
-from nbvc.workspace.targets import Location, is_url, parse_location
+from nbvc.workspace.targets import Location, is_url
 
 MAX_NAMES_TRIED = 10_000
 
@@ -100,7 +100,7 @@ def locate(session: Session, source: str) -> Location:
         InvalidInput: It names none.
     """
     if is_url(source):
-        return parse_location(source)
+        return session.locate(source)
     folder = session.environment.cwd / source
     if folder.is_dir() and (found := find_workspace(folder)) == folder.resolve():
         with Workspace(Session(session.environment, found)) as other:

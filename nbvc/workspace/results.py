@@ -41,7 +41,7 @@ class NotebookStatus:
     Attributes:
         path: Relative to the workspace.
         state: ``new`` (never saved), ``changed``, ``unchanged``, ``missing`` (saved once, and the
-            file is gone), or ``unreadable``.
+            file is gone), ``unreadable``, or ``invalid`` (its name cannot be a key of a store).
         number: Number of the version that the file is based on.
         digest: Digest of that version.
         latest: Number of the newest version in the store; ``None`` where not known.

@@ -88,6 +88,7 @@ def save_one(
             checked out becomes the newest again.
         allow_invalid: Also store what is no valid notebook.
     """
+    key = workspace.key_of(path)
     entry = workspace.index.get(path)
     present = stamp(workspace.folder / path)
     if present is not None and present == entry.stamp:
@@ -113,7 +114,7 @@ def save_one(
         parent_version_id=entry.base.version_id if entry.base else None,
         changes=changes,
     )
-    known = workspace.repository.save(workspace.key_of(path), draft, act, entry.known)
+    known = workspace.repository.save(key, draft, act, entry.known)
     workspace.index.put(rebased(entry, known, outline))
     record = known.file.record
     return SaveResult(
@@ -193,8 +194,8 @@ def _unchanged(entry: Entry, *, named: bool) -> SaveResult | None:
         )
     if base is None or base.digest != entry.file_digest:
         return None
-    if named and newest is not None and newest.version_id != base.version_id:
-        return None
+    if named and (newest is None or newest.version_id != base.version_id):
+        return None  # not the newest, as far as is known here: the store says whether it is
     return SaveResult(
         path=entry.path,
         saved=False,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Mapping
+from contextlib import closing, suppress
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nbvc.environment import Environment
+from nbvc.errors import InvalidInput, NotFound
 from nbvc.repository import Repository
 from nbvc.repository.settings import StoreSettings, read_settings
 from nbvc.stores.opening import open_store
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from nbvc.repository import Act
     from nbvc.repository.backend import Cache
     from nbvc.stores.base import Store
+    from nbvc.workspace.targets import Location
 
 _GIT_TIMEOUT_SECONDS = 2
 
@@ -90,6 +93,27 @@ class Session:
             return self.repository(store, known or read_settings(store))
         except BaseException:
             store.close()
+            raise
+
+    def locate(self, url: str) -> Location:
+        """Return the place in a store that a URL names.
+
+        Where it has none of the usual prefixes, the stores that it may lie in are asked for theirs.
+
+        Raises:
+            InvalidInput: It names no area of a store.
+        """
+        from nbvc.workspace.targets import parse_location, parse_location_in, possible_stores
+
+        try:
+            return parse_location(url)
+        except InvalidInput:
+            for store_url in possible_stores(url):
+                with suppress(NotFound, InvalidInput), closing(self.open_store(store_url)) as store:
+                    settings = read_settings(store)
+                    found = settings and parse_location_in(url, store_url, settings.layout)
+                    if found:
+                        return found
             raise
 
     def repository(self, store: Store, settings: StoreSettings | None) -> Repository:

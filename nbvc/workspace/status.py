@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from nbvc.errors import NbvcError
+from nbvc.errors import InvalidKey, NbvcError
 from nbvc.model import Area, Digest
 from nbvc.repository.records import Manifest
 from nbvc.workspace.files import read_file, stamp
@@ -37,6 +37,10 @@ def status(workspace: Workspace) -> Status:
 
 
 def _local(workspace: Workspace, path: str) -> NotebookStatus:
+    try:
+        workspace.key_of(path)
+    except InvalidKey:
+        return NotebookStatus(path=path, state="invalid")
     entry = workspace.index.get(path)
     base = entry.base
     found = NotebookStatus(
@@ -61,6 +65,8 @@ def _local(workspace: Workspace, path: str) -> NotebookStatus:
 
 
 def _with_latest(workspace: Workspace, found: NotebookStatus) -> NotebookStatus:
+    if found.state == "invalid":
+        return found
     if found.digest is not None and found.number is None:
         entry = with_number(workspace, workspace.index.get(found.path))
         workspace.index.put(entry)

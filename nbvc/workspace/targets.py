@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -11,6 +12,8 @@ from nbvc.manifest.layout import Layout
 from nbvc.model import NOTEBOOK_SUFFIX, Area, NotebookKey, check_key_path
 from nbvc.refs import Name, Selector, parse_selector
 from nbvc.stores.local_database import FILE_NAME
+
+MAX_ROOT_DEPTH = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +52,7 @@ def is_url(text: str) -> bool:
     return text.startswith(("s3://", "file://"))
 
 
-def parse_location(text: str, layout: Layout | None = None) -> Location:
+def parse_location(text: str) -> Location:
     """Read a URL such as ``s3://bucket/root/workspace/kylek/mine.ipynb?versionId=...``.
 
     The area is the first segment that is called ``workspace`` or ``published``; in a folder's URL,
@@ -57,12 +60,11 @@ def parse_location(text: str, layout: Layout | None = None) -> Location:
 
     Args:
         text: The URL; a version may follow as ``@v3`` or ``?versionId=``.
-        layout: Prefixes of the areas, where others than the usual ones are known.
 
     Raises:
         InvalidInput: It names no area.
     """
-    layout = layout or Layout()
+    layout = Layout()
     path, selector = _split_version(text)
     for _, area, store_url, rest in sorted(_splits(path, layout)):
         if _is_store(store_url):
@@ -74,6 +76,28 @@ def parse_location(text: str, layout: Layout | None = None) -> Location:
         hint=f"Write s3://bucket/{layout.workspace}/... for drafts, "
         f"or s3://bucket/{layout.published}/... for what is published.",
     )
+
+
+def parse_location_in(text: str, store_url: str, layout: Layout) -> Location | None:
+    """Read a URL of something in a store whose areas have other prefixes; ``None``: it is not."""
+    path, selector = _split_version(text)
+    for area in Area:
+        root = f"{store_url}/{layout.prefix(area)}"
+        if path == root or path.startswith(f"{root}/"):
+            rest = path.removeprefix(root).strip("/")
+            if rest:
+                check_key_path(rest)
+            return Location(store_url=store_url, area=area, path=rest, selector=selector)
+    return None
+
+
+def possible_stores(text: str) -> Iterator[str]:
+    """Yield the URLs of the stores that *text* may lie in, the shortest first; few of them."""
+    path, _ = _split_version(text)
+    scheme, _, rest = path.partition("://")
+    segments = rest.split("/")
+    for depth in range(1, min(len(segments), MAX_ROOT_DEPTH) + 1):
+        yield f"{scheme}://{'/'.join(segments[:depth])}"
 
 
 def _split_version(text: str) -> tuple[str, Selector | None]:

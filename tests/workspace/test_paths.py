@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import unicodedata
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 
 from nbvc.errors import Ambiguous, InvalidKey, NbvcError, NotebookNotFound, WorkspaceNotFound
 from nbvc.workspace.core import Workspace
+from nbvc.workspace.results import SomeFailed
 from tests.conftest import make_workspace
 from tests.notebook_samples import code, notebook
 from tests.workspace.helpers import ONE, TWO, save, write
@@ -50,6 +53,21 @@ def test_an_odd_name_has_a_history_like_any_other(workspace: Workspace, path: st
     workspace.checkout(path, "v1")
     assert (workspace.folder / path).read_bytes() == ONE
     assert workspace.notebooks() == [path]
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file systems refuse such names")
+def test_names_that_no_store_can_hold_are_named_and_keep_nothing_else_back(
+    workspace: Workspace,
+) -> None:
+    """Not UTF-8, or with control characters: the others are saved, and status goes on."""
+    for name in (os.fsdecode(b"caf\xe9.ipynb"), "new\nline.ipynb", "fine.ipynb"):
+        write(workspace, name, ONE)
+    with pytest.raises(SomeFailed, match="2 of 3") as caught:
+        workspace.save()
+    assert [result.path for result in caught.value.results if result.saved] == ["fine.ipynb"]
+    found = workspace.status()
+    assert found.unreachable is None
+    assert sorted(entry.state for entry in found.notebooks) == ["invalid", "invalid", "unchanged"]
 
 
 def test_two_forms_of_one_name_are_two_notebooks(workspace: Workspace) -> None:
