@@ -119,7 +119,9 @@ def remove(
     \b
     nbvc rm mine.ipynb
     nbvc ls --removed
-    nbvc checkout mine.ipynb@latest        brings it back
+    nbvc checkout mine.ipynb@latest && nbvc save mine.ipynb
+
+    The last line brings it back.
     """
     state = state_of(context)
     removed: dict[str, str] = {}
@@ -136,8 +138,8 @@ def remove(
         if dry_run:
             state.output.say(f"Would remove {path}.")
         else:
-            latest = typed(f"{path}@latest")
-            state.output.say(f"Removed {path}. Bring it back with: nbvc checkout {latest}")
+            back = f"nbvc checkout {typed(f'{path}@latest')} && nbvc save {typed(path)}"
+            state.output.say(f"Removed {path}. Bring it back with: {back}")
 
 
 def _print_tags(state: State, tags: dict[str, int]) -> None:

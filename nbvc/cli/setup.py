@@ -67,6 +67,14 @@ def init(
     endpoint_url: EndpointOption = None,
     region: RegionOption = None,
     profile: ProfileOption = None,
+    workspace_prefix: Annotated[
+        str,
+        typer.Option(help="Where a new store keeps drafts.", metavar="PREFIX"),
+    ] = "workspace",
+    published_prefix: Annotated[
+        str,
+        typer.Option(help="Where a new store keeps published copies.", metavar="PREFIX"),
+    ] = "published",
     json: JsonOption = False,
 ) -> None:
     """Keep versions of the notebooks in this folder.
@@ -80,10 +88,12 @@ def init(
     """
     from dataclasses import asdict
 
+    from nbvc.manifest.layout import Layout
     from nbvc.workspace.binding import init as bind
 
     state = state_of(context)
     flags = {"endpoint_url": endpoint_url, "region": region, "profile": profile}
+    layout = Layout(workspace=workspace_prefix.strip("/"), published=published_prefix.strip("/"))
     result = bind(
         state.environment.cwd,
         url,
@@ -92,6 +102,7 @@ def init(
         ask=state.ask,
         environment=state.environment,
         flags=flags,
+        layout=layout if layout != Layout() else None,
     )
     if json:
         state.output.emit(asdict(result))
@@ -167,6 +178,7 @@ def config_get(context: typer.Context, name: NameArgument, store: StoreOption = 
     settings, store_url = _settings(state, store)
     value = settings.get(name, store_url=store_url)
     if value is None:
+        state.output.note(f"{name} is not set.")
         raise typer.Exit(1)
     state.output.data(value)
 

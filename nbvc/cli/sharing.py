@@ -243,13 +243,13 @@ def _place(
     """Return the repository, the area and the beginning of the keys that are to be listed."""
     from nbvc.errors import InvalidInput
     from nbvc.model import Area
-    from nbvc.workspace.targets import is_url, parse_location
+    from nbvc.workspace.targets import is_url
 
     area = Area.PUBLISHED if published else Area.WORKSPACE
     if prefix is not None and is_url(prefix):
         session = state.session()
         try:
-            location = parse_location(prefix)
+            location = session.locate(prefix)
             store_url, area, start = location.store_url, location.area, location.path
         except InvalidInput:
             store_url, start = prefix, ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nbvc.errors import InvalidInput, NotebookNotFound
 from nbvc.model import Area, NotebookKey, Version
 from nbvc.refs import LATEST, AsOf, Ref, Selector, parse_ref
-from nbvc.workspace.targets import is_url, parse_location
+from nbvc.workspace.targets import is_url
 
 if TYPE_CHECKING:
     from nbvc.cli.context import State
@@ -93,12 +93,12 @@ def in_workspace(workspace: Workspace, ref: Ref) -> Target:
 
 @contextmanager
 def _open_url(state: State, text: str) -> Iterator[Target]:
-    location = parse_location(text)
+    session = state.session()
+    location = session.locate(text)
     if not location.is_notebook:
         raise InvalidInput(
             f"{text} names a folder, not a notebook.", hint=f"nbvc ls {text} lists what is in it."
         )
-    session = state.session()
     with session.open_repository(location.store_url) as repository:
         yield Target(
             repository=repository,

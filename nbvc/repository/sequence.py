@@ -11,7 +11,7 @@ from nbvc.errors import PreconditionFailed, VersionNotFound
 from nbvc.manifest.layout import entry_key, entry_number
 from nbvc.model import VersionId, WriteId
 from nbvc.repository.backend import Backend
-from nbvc.stores.base import WRITE_ID, Create, VersionEntry
+from nbvc.stores.base import WRITE_ID, Create, Overwrite, VersionEntry
 
 CONTENT_TYPE = "application/json"
 MAX_CLAIMS = 200
@@ -43,17 +43,19 @@ def claim(backend: Backend, prefix: str, number: int, data: bytes, write_id: Wri
     never read as the entry. 1 request; 2 without conditional writes, and 1 more for a loser.
     """
     key = entry_key(prefix, number)
+    conditional = backend.capabilities.conditional_create
     try:
         stored = backend.store.put(
             key,
             data,
-            mode=Create(),
+            # Some servers refuse a condition that they do not know, others ignore it.
+            mode=Create() if conditional else Overwrite(),
             metadata={WRITE_ID: write_id},
             content_type=CONTENT_TYPE,
         )
     except PreconditionFailed:
         return False
-    if backend.capabilities.conditional_create:
+    if conditional:
         return True
     winner = _oldest(backend, key)
     if winner is not None and winner.version_id == stored.version_id:

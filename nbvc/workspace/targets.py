@@ -96,7 +96,7 @@ def possible_stores(text: str) -> Iterator[str]:
     path, _ = _split_version(text)
     scheme, _, rest = path.partition("://")
     segments = rest.split("/")
-    for depth in range(1, min(len(segments), MAX_ROOT_DEPTH) + 1):
+    for depth in range(1, min(len(segments), MAX_ROOT_DEPTH + 1)):
         yield f"{scheme}://{'/'.join(segments[:depth])}"
 
 

@@ -247,7 +247,7 @@ def test_tag_mv_and_rm_say_what_they_did(churn: CommandLine) -> None:
         "Renamed churn.ipynb to old.ipynb (v3). Its history came along.\n"
     )
     assert churn("rm", "old.ipynb").stdout == (
-        "Removed old.ipynb. Bring it back with: nbvc checkout old.ipynb@latest\n"
+        "Removed old.ipynb. Bring it back with: nbvc checkout old.ipynb@latest && nbvc save old.ipynb\n"
     )
     churn("checkout", "old.ipynb@latest")
     assert (churn.folder / "old.ipynb").read_bytes() == TWO
