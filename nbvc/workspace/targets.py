@@ -96,8 +96,11 @@ def possible_stores(text: str) -> Iterator[str]:
     path, _ = _split_version(text)
     scheme, _, rest = path.partition("://")
     segments = rest.split("/")
-    for depth in range(1, min(len(segments), MAX_ROOT_DEPTH + 1)):
-        yield f"{scheme}://{'/'.join(segments[:depth])}"
+    deepest = len(segments) if scheme == "file" else min(len(segments), MAX_ROOT_DEPTH + 1)
+    for depth in range(1, deepest):
+        store_url = f"{scheme}://{'/'.join(segments[:depth])}"
+        if _is_store(store_url):
+            yield store_url
 
 
 def _split_version(text: str) -> tuple[str, Selector | None]:
