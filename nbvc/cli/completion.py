@@ -10,6 +10,18 @@ from nbvc.model import NOTEBOOK_SUFFIX
 MAX_OFFERED = 200
 
 
+def keep_refs_whole() -> None:
+    """Let the script for bash hand over ``mine.ipynb@v3`` as one word.
+
+    Bash breaks words at an ``@`` otherwise, and would complete the part behind it alone.
+    """
+    from typer import _completion_shared as typer_scripts
+
+    script = typer_scripts.COMPLETION_SCRIPT_BASH
+    whole = f"\nCOMP_WORDBREAKS=${{COMP_WORDBREAKS//@}}\n{script.lstrip()}"
+    typer_scripts._completion_scripts["bash"] = whole
+
+
 def notebooks(incomplete: str) -> list[str]:
     """Return paths of notebooks, and of folders, that begin with *incomplete*."""
     parent, slash, name = incomplete.rpartition("/")

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from nbvc import __version__
 from nbvc.cli.commands import LazyCommands
+from nbvc.cli.completion import keep_refs_whole
 from nbvc.cli.context import State, working_folder
 from nbvc.cli.output import Output, flush_output, set_up_streams, silence_broken_pipe
 from nbvc.errors import Interrupted, NbvcError, NotFound
@@ -116,6 +117,8 @@ def main(
 def run() -> None:
     """Run the command line; the entry point."""
     set_up_streams()
+    if any(argument.endswith("-completion") for argument in sys.argv[1:2]):
+        keep_refs_whole()
     try:
         app(prog_name="nbvc")
     finally:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -56,18 +60,67 @@ def test_a_broken_workspace_offers_nothing_and_breaks_nothing(churn: CommandLine
 
 
 def test_the_shell_gets_them(churn: CommandLine) -> None:
-    """As bash and zsh ask for them."""
+    """As bash asks for them."""
     variables = {
         "_NBVC_COMPLETE": "complete_bash",
         "COMP_WORDS": "nbvc log ch",
         "COMP_CWORD": "2",
     }
-    script = "from nbvc.__main__ import main; import sys; sys.argv = ['nbvc']; main()"
+    assert run_nbvc(variables).split() == ["churn.ipynb"]
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("nbvc stat", "status"),
+        ("nbvc show chu", "churn.ipynb"),
+        ("nbvc show churn.ipynb@sub", "churn.ipynb@submitted"),
+    ],
+)
+def test_bash_completes_commands_paths_and_versions(
+    churn: CommandLine, tmp_path: Path, line: str, expected: str
+) -> None:
+    """With the script that ``--install-completion`` installs, cut into words as bash does it."""
+    script = run_nbvc(
+        {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}, "--show-completion", "bash"
+    )
+    program = tmp_path / "bin" / "nbvc"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m nbvc "$@"\n')
+    program.chmod(0o755)
+    # Readline itself is not at hand here; what it does is to split at COMP_WORDBREAKS.
+    asking = f"""
+{script}
+IFS="$COMP_WORDBREAKS" read -ra COMP_WORDS <<< {shlex.quote(line)}
+COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+_nbvc_completion nbvc
+printf '%s\\n' "${{COMPREPLY[@]}}"
+"""
     found = subprocess.run(
-        [sys.executable, "-c", script],
+        [
+            "bash",
+            "--norc",
+            "--noprofile",
+            "-c",
+            f"COMP_WORDBREAKS=$' \\t\\n\"\\'@><=;|&(:'\n{asking}",
+        ],
+        cwd=churn.folder,
+        env={**os.environ, "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.stdout.split() == [expected], found.stderr
+
+
+def run_nbvc(variables: Mapping[str, str], *arguments: str) -> str:
+    """Run the program under its own name, and return what it prints."""
+    script = "import sys; sys.argv[0] = 'nbvc'; from nbvc.__main__ import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", script, *arguments],
         env={**os.environ, **variables},
         capture_output=True,
         text=True,
         check=True,
-    )
-    assert found.stdout.split() == ["churn.ipynb"]
+    ).stdout
