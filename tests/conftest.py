@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from nbvc.environment import Environment
 from nbvc.model import WriteId
@@ -17,6 +18,10 @@ from nbvc.workspace.core import Workspace
 from tests.command_line import CommandLine
 from tests.notebook_samples import CORPUS
 from tests.s3_server import isolate_aws_settings
+
+# A machine that is busy is no failure; CI tries the same examples each time, people try new ones.
+settings.register_profile("nbvc", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("nbvc")
 
 START = datetime(2026, 8, 1, 12, tzinfo=UTC)
 

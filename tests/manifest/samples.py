@@ -64,7 +64,7 @@ numbers = st.integers(1, 9_999_999_999)
 digests = st.binary(max_size=8).map(Digest.of)
 moments = st.datetimes(
     datetime(1, 1, 3), datetime(9999, 12, 29), timezones=st.timezones() | st.just(UTC)
-)
+).map(lambda moment: moment.astimezone(UTC))
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False) | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
