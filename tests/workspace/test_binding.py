@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -113,6 +114,7 @@ def test_any_login_and_folder_give_a_namespace(login: str, folder: str, namespac
     assert default_namespace(login, Path("/home") / folder if folder else Path("/")) == namespace
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 def test_the_author_is_who_one_says_else_who_is_known(
     environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
