@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -121,6 +122,12 @@ def run() -> None:
         keep_refs_whole()
     try:
         app(prog_name="nbvc")
+    except SystemExit as ended:
+        if ended.code == Interrupted.exit_code:
+            flush_output()
+            # Python would wait for the threads, and they for replies that nobody wants any more.
+            os._exit(Interrupted.exit_code)
+        raise
     finally:
         flush_output()
 
