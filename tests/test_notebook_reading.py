@@ -120,6 +120,11 @@ def test_an_odd_cell_id_is_no_reason_to_refuse(cell_id: bytes) -> None:
     assert len(read_outline(with_outputs(b"[]", cell_id=cell_id)).cells) == 1
 
 
+def test_format_3_without_worksheets_has_no_cells() -> None:
+    """Jupyter opens such a notebook as an empty one."""
+    assert read_outline(b'{"nbformat": 3, "nbformat_minor": 0, "metadata": {}}').cells == ()
+
+
 def test_formats_2_and_3_have_their_worksheets_joined() -> None:
     """Cells of all worksheets are found in order, and the language of the code."""
     cell = {"cell_type": "code", "input": "x", "language": "julia", "outputs": []}

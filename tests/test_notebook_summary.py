@@ -118,11 +118,6 @@ def test_what_is_no_notebook_has_no_summary() -> None:
 @needs_corpus
 @pytest.mark.corpus
 def test_every_sample_of_nbformat_has_a_summary() -> None:
-    """Samples of format 2 to 4.5, several of them invalid, are read; one has no cells at all."""
-    refused = []
+    """Samples of format 2 to 4.5, several of them invalid, are all read."""
     for path in sorted((CORPUS / "nbformat").glob("*.ipynb")):
-        try:
-            summarize(path.read_bytes())
-        except InvalidNotebook:
-            refused.append(path.name)
-    assert refused == ["test3_no_worksheets.ipynb"]
+        assert isinstance(summarize(path.read_bytes()), list)

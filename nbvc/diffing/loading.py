@@ -64,6 +64,8 @@ def load(data: bytes, *, name: str = DEFAULT_NAME) -> Notebook:
 
 
 def _upgrade(notebook: Notebook) -> Notebook:
+    if notebook.get("worksheets") is None:
+        notebook["worksheets"] = []
     for sheet in notebook.worksheets:
         sheet.setdefault("cells", [])
         for cell in sheet.cells:

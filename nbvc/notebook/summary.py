@@ -76,7 +76,7 @@ def _cells(values: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if cells is not None:
         yield from cells
         return
-    for sheet in values["worksheets"]:
+    for sheet in values.get("worksheets") or []:
         yield from sheet.get("cells", [])
 
 

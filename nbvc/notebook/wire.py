@@ -16,6 +16,7 @@ MAX_NORMALISED_BYTES = 1_000_000
 MAX_SHORT_BYTES = 1_000
 """Longest cell id, cell type or language, in JSON, that is taken to be one."""
 
+_FORMATS_WITH_WORKSHEETS = (2, 3)
 _ABSENT = Raw(b"")
 _EMPTY: tuple[object, ...] = (None, [], {})
 
@@ -55,6 +56,8 @@ class Notebook(msgspec.Struct):
         """Put the cells of all worksheets into ``cells``, as format 4 has them."""
         if self.cells is None and self.worksheets is not None:
             self.cells = [cell for sheet in self.worksheets for cell in sheet.cells]
+        elif self.cells is None and self.nbformat in _FORMATS_WITH_WORKSHEETS:
+            self.cells = []  # as Jupyter reads it
 
 
 DecodeError = msgspec.DecodeError
