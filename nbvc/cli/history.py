@@ -283,9 +283,9 @@ def _report_saved(
     unchanged = [result for result in results if not result.saved and result.error is None]
     for result in saved:
         _report_version(state, result, shown[result.path])
-    for result in results:
-        if result.error is not None:
-            output.error(result.error)
+    for error in dict.fromkeys(result.error for result in results):  # one may stop many
+        if error is not None:
+            output.error(error)
     if not results:
         output.say("There are no notebooks here to save.")
     elif everything and len(unchanged) > 1:

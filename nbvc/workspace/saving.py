@@ -35,10 +35,11 @@ def save(
 ) -> list[SaveResult]:
     """Save notebooks; see :meth:`nbvc.Workspace.save`."""
     chosen = expand(workspace, paths)
-    attempt = partial(_try, workspace, message=message, allow_invalid=allow_invalid)
+    stopped: list[NbvcError] = []
+    attempt = partial(_try, workspace, stopped, message=message, allow_invalid=allow_invalid)
     results = list(workspace.repository.backend.parallel.map(attempt, chosen.items()))
     failed = [result.error for result in results if result.error]
-    if failed and len(results) == 1:
+    if failed and (len(results) == 1 or all(result.error in stopped for result in results)):
         raise failed[0]
     if failed:
         raise SomeFailed(results)
@@ -167,15 +168,27 @@ def rebased(entry: Entry, known: Known, outline: Outline | None) -> Entry:
 
 
 def _try(
-    workspace: Workspace, chosen: tuple[str, bool], *, message: str, allow_invalid: bool
+    workspace: Workspace,
+    stopped: list[NbvcError],
+    chosen: tuple[str, bool],
+    *,
+    message: str,
+    allow_invalid: bool,
 ) -> SaveResult:
+    """Save one of several notebooks; what stops one of them need not stop the others.
+
+    What would be the same for all the others, as a store that is not reached, is added to
+    *stopped*, and the others are not tried.
+    """
     path, named = chosen
+    if stopped:
+        return SaveResult(path=path, saved=False, error=stopped[0])
     try:
         act = workspace.session.act(message)
         return save_one(workspace, path, act, named=named, allow_invalid=allow_invalid)
     except NbvcError as error:
         if isinstance(error, StoreError | AccessDenied) and not isinstance(error, FileRefused):
-            raise  # it would be the same for every other notebook
+            stopped.append(error)
         return SaveResult(path=path, saved=False, error=error)
 
 
