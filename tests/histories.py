@@ -14,7 +14,8 @@ from nbvc.manifest.metadata import AUTHOR, MESSAGE, Provenance, to_metadata
 from nbvc.manifest.records import WIDEST_STRIDE, _to_document, carried, decode
 from nbvc.manifest.sealing import canonical
 from nbvc.model import Area, Changes, Digest, NotebookKey, Record, VersionId, WriteId
-from nbvc.repository.saving import CONTENT_TYPE, Known
+from nbvc.repository.acts import Known
+from nbvc.repository.saving import CONTENT_TYPE
 from nbvc.repository.sequence import CONTENT_TYPE as RECORD_TYPE
 from nbvc.stores import local_index
 from nbvc.stores.base import WRITE_ID, Overwrite, Store, Stored

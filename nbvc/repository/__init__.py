@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from nbvc.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from nbvc.repository.acts import Act, Draft, Known
     from nbvc.repository.core import Repository
     from nbvc.repository.listing import Listed
     from nbvc.repository.publishing import Publication
-    from nbvc.repository.saving import Act, Draft, Known
 
 __all__ = [
     "Act",
@@ -22,9 +22,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Act": "nbvc.repository.saving",
-    "Draft": "nbvc.repository.saving",
-    "Known": "nbvc.repository.saving",
+    "Act": "nbvc.repository.acts",
+    "Draft": "nbvc.repository.acts",
+    "Known": "nbvc.repository.acts",
     "Listed": "nbvc.repository.listing",
     "Publication": "nbvc.repository.publishing",
     "Repository": "nbvc.repository.core",

@@ -18,9 +18,9 @@ from nbvc.stores.base import Store
 if TYPE_CHECKING:
     from nbvc.manifest.records import RecordFile
     from nbvc.refs import Selector
+    from nbvc.repository.acts import Act, Draft, Known
     from nbvc.repository.listing import Listed
     from nbvc.repository.publishing import Publication
-    from nbvc.repository.saving import Act, Draft, Known
 
 REMOTE_WORKERS = 16
 

@@ -11,11 +11,11 @@ from nbvc.manifest.records import RecordFile, record_hash
 from nbvc.manifest.states import MAX_SEGMENTS, MAX_TAGS, Segment, State
 from nbvc.model import Area, Changes, Digest, NotebookKey, Record, Source, Version
 from nbvc.refs import check_tag
+from nbvc.repository.acts import Act, Known
 from nbvc.repository.backend import Backend
 from nbvc.repository.history import History
 from nbvc.repository.records import Manifest, Start
 from nbvc.repository.resolving import no_notebook
-from nbvc.repository.saving import Act, Known
 from nbvc.repository.states import Change, change_state, read_state
 from nbvc.stores.base import Stored
 

@@ -8,9 +8,9 @@ from nbvc.errors import NotebookNotFound, VersionNotFound
 from nbvc.manifest.metadata import Provenance, to_metadata
 from nbvc.manifest.records import RecordFile
 from nbvc.model import Area, Digest, NotebookKey, Record, Source, Version
+from nbvc.repository.acts import Act
 from nbvc.repository.backend import Backend
 from nbvc.repository.records import Manifest
-from nbvc.repository.saving import Act
 from nbvc.repository.states import change_state
 
 

@@ -27,10 +27,10 @@ from nbvc.manifest.records import record_hash
 from nbvc.model import Area, Changes, Digest, NotebookKey, Record, Version, VersionId, WriteId
 from nbvc.refs import parse_selector
 from nbvc.repository import Act, Draft, Repository, sequence
+from nbvc.repository.adopting import adoption_id
 from nbvc.repository.migration import MigrationReport, Progress, migrate
 from nbvc.repository.parallel import Parallel
 from nbvc.repository.records import Manifest
-from nbvc.repository.saving import adoption_id
 from nbvc.repository.settings import prepare
 from nbvc.repository.states import newest_state_number
 from nbvc.repository.stays import Appender, provenance_of, read_up

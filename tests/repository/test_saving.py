@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 
 from nbvc.errors import IntegrityError, NotebookNotFound, StoreNotFound
@@ -11,7 +9,10 @@ from nbvc.manifest.layout import Layout
 from nbvc.manifest.metadata import from_metadata
 from nbvc.model import Area, Changes, Digest
 from nbvc.repository import Draft, Repository
-from nbvc.stores.base import Overwrite
+from nbvc.repository.records import Manifest
+from nbvc.repository.saving import record_maker
+from nbvc.repository.settings import StoreSettings
+from nbvc.stores.base import Overwrite, Stored
 from nbvc.stores.local import LocalStore
 from tests.repository.support import (
     HOUR,
@@ -22,6 +23,7 @@ from tests.repository.support import (
     assert_whole,
     chain_of,
     contents,
+    draft,
     find,
     numbers,
     open_repository,
@@ -193,22 +195,57 @@ def test_an_expired_or_damaged_foreign_version_does_not_stop_a_save(
     assert numbers(repository) == [2, None, 1]
 
 
-def test_a_young_version_without_a_record_is_left_to_its_writer() -> None:
-    """Its write ID says that nbvc wrote it a moment ago; after a minute it is adopted."""
-    moment = datetime(2026, 8, 1, 12, tzinfo=UTC)
-    store = MemoryStore(now=lambda: moment)
-    repository = open_repository(store)
-    known = save_many(repository, 1)
+def cut_off(store: MemoryStore, data: bytes) -> Stored:
+    """Store what a save that died before its record has stored."""
     metadata = {"nbvc-write-id": "w", "nbvc-author": "bob", "nbvc-message": "cut off"}
-    store.put(DATA_KEY, b"slow", mode=Overwrite(), metadata=metadata, content_type="")
-    known = save(repository, b"quick", known, now=moment + timedelta(seconds=30))
-    assert numbers(repository) == [2, None, 1]
-    shown = list(repository.log(KEY))[1]
-    assert (shown.author, shown.message) == ("bob", "cut off")
-    store.put(DATA_KEY, b"slow again", mode=Overwrite(), metadata=metadata, content_type="")
-    save(repository, b"later", known, now=moment + HOUR)
-    assert numbers(repository) == [4, 3, 2, None, 1]
-    assert (find(repository, "v3").author, find(repository, "v3").message) == ("bob", "cut off")
+    return store.put(DATA_KEY, data, mode=Overwrite(), metadata=metadata, content_type="")
+
+
+def test_a_save_that_died_before_its_record_is_adopted_by_the_very_next_one() -> None:
+    """Its metadata says who it was; the next save waits a moment for it, then makes its record."""
+    store, pauses = MemoryStore(), list[float]()
+    settings = StoreSettings(store_id="store", capabilities=store.capabilities, created_at=NOON)
+    repository = Repository(store, settings=settings, sleep=pauses.append, jitter=lambda: 0.5)
+    known = save_many(repository, 1)
+    cut_off(store, b"died")
+    shown = next(repository.log(KEY))
+    assert (shown.number, shown.author, shown.message) == (None, "bob", "cut off")
+    save(repository, b"next", known)
+    assert numbers(repository) == [3, 2, 1]
+    assert (find(repository, "v2").author, find(repository, "v2").message) == ("bob", "cut off")
+    assert 0 < sum(pauses) < 1
+
+
+def test_a_writer_at_work_is_waited_for() -> None:
+    """A version that gets its record within the moment is recorded by its own writer alone."""
+    store = MemoryStore()
+    known = save_many(open_repository(store), 1)
+    stored = cut_off(store, b"slow")
+    make = record_maker(draft(b"slow"), act("slow"), stored.version_id)
+    slow = Manifest(open_repository(store).backend, Area.WORKSPACE, KEY)
+
+    def finish(_: float) -> None:
+        if slow.newest_number() == 1:
+            slow.append(known.file, make)
+
+    settings = StoreSettings(store_id="store", capabilities=store.capabilities, created_at=NOON)
+    repository = Repository(store, settings=settings, sleep=finish, jitter=lambda: 0.5)
+    save(repository, b"quick", known)
+    assert numbers(repository) == [3, 2, 1]
+    assert find(repository, "v2").message == "slow"
+
+
+def test_an_old_version_without_a_record_is_not_waited_for() -> None:
+    """A minute after the store took it, nobody is at work on it any more."""
+    hours = iter(NOON + number * HOUR for number in range(1_000))
+    store, pauses = MemoryStore(now=lambda: next(hours)), list[float]()
+    settings = StoreSettings(store_id="store", capabilities=store.capabilities, created_at=NOON)
+    repository = Repository(store, settings=settings, sleep=pauses.append, jitter=lambda: 0.5)
+    known = save_many(repository, 1)
+    cut_off(store, b"died long ago")
+    save(repository, b"next", known)
+    assert numbers(repository) == [3, 2, 1]
+    assert pauses == []
 
 
 # -- reading --------------------------------------------------------------------------------------
