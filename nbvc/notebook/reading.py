@@ -17,6 +17,7 @@ FIRST_FORMAT_WITH_CELLS = 4
 """Before it, cells are in worksheets, and outputs have other names."""
 
 _HINT = "nbvc save --allow-invalid stores the exact bytes all the same."
+_HINT_FOR_READERS = "nbvc show prints its exact bytes."
 _CHUNK_BYTES = 1 << 20
 
 
@@ -64,7 +65,10 @@ def read_values(data: bytes, *, name: str = DEFAULT_NAME) -> dict[str, Any]:
     Raises:
         InvalidNotebook: As for ``read_cells``.
     """
-    read_cells(data, name=name)
+    try:
+        read_cells(data, name=name)
+    except InvalidNotebook as error:
+        raise InvalidNotebook(error.message, hint=_HINT_FOR_READERS) from error
     try:
         values: dict[str, Any] = json.loads(
             data.decode("utf-8-sig"),
@@ -73,7 +77,7 @@ def read_values(data: bytes, *, name: str = DEFAULT_NAME) -> dict[str, Any]:
             parse_int=_parse_int,
         )
     except RecursionError as error:
-        raise _too_deep(name) from error
+        raise InvalidNotebook(_too_deep(name).message, hint=_HINT_FOR_READERS) from error
     return values
 
 

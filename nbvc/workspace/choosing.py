@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from nbvc.errors import Ambiguous, NotebookNotFound
 from nbvc.model import NOTEBOOK_SUFFIX
 from nbvc.refs import Name, Selector
+from nbvc.text import typed
 from nbvc.workspace.files import find_notebooks
 from nbvc.workspace.settings import CONFIG_FILE, CONTROL_FOLDER
 
@@ -51,7 +52,7 @@ def choose_notebook(folder: Path, cwd: Path, remembered: Sequence[str]) -> str:
     raise Ambiguous(
         f"There are {len(found)} notebooks here: which one?",
         candidates=[{"path": path} for path in found[:MAX_SHOWN]],
-        hint=f"Name one, as in: nbvc log {found[0]}",
+        hint=f"Name one, as in: nbvc log {typed(found[0])}",
     )
 
 
