@@ -32,6 +32,12 @@ StoreOption = Annotated[
     str | None,
     typer.Option("--store", help="The store that a setting is for.", show_default=False),
 ]
+WorkspacePrefixOption = Annotated[
+    str, typer.Option(help="Where a new store keeps drafts.", metavar="PREFIX")
+]
+PublishedPrefixOption = Annotated[
+    str, typer.Option(help="Where a new store keeps published copies.", metavar="PREFIX")
+]
 NameArgument = Annotated[
     str, typer.Argument(help="Name of the setting.", autocompletion=SETTING_COMPLETION)
 ]
@@ -67,14 +73,8 @@ def init(
     endpoint_url: EndpointOption = None,
     region: RegionOption = None,
     profile: ProfileOption = None,
-    workspace_prefix: Annotated[
-        str,
-        typer.Option(help="Where a new store keeps drafts.", metavar="PREFIX"),
-    ] = "workspace",
-    published_prefix: Annotated[
-        str,
-        typer.Option(help="Where a new store keeps published copies.", metavar="PREFIX"),
-    ] = "published",
+    workspace_prefix: WorkspacePrefixOption = "workspace",
+    published_prefix: PublishedPrefixOption = "published",
     json: JsonOption = False,
 ) -> None:
     """Keep versions of the notebooks in this folder.

@@ -8,20 +8,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from nbvc.errors import NbvcError, OutcomeUnknown, StoreUnavailable
-from nbvc.model import VersionId
-from nbvc.stores.base import (
-    Blob,
-    Capabilities,
-    Head,
-    Key,
-    KeyEntry,
-    Metadata,
-    PutMode,
-    Store,
-    Stored,
-    VersionEntry,
-)
+from nbvc.stores.base import Key, KeyEntry, Store, VersionEntry
 from nbvc.stores.paging import FIRST, Page, Paged, Token
+from tests.stores.wrapping import Request, WrappedStore
 
 T = TypeVar("T")
 
@@ -66,7 +55,7 @@ def lost_reply() -> LoseReply:
     return LoseReply(OutcomeUnknown("the reply was lost"))
 
 
-class FaultyStore:
+class FaultyStore(WrappedStore):
     """Any store, with faults in the order in which they were planned.
 
     Attributes:
@@ -77,7 +66,7 @@ class FaultyStore:
 
     def __init__(self, inner: Store, *, page_size: int | None = None) -> None:
         """Wrap *inner*; with *page_size* its listings are ``Paged``."""
-        self.inner = inner
+        super().__init__(inner)
         self.faults: dict[str, deque[Fault]] = {}
         self.requests: list[str] = []
         self._page_size = page_size
@@ -99,42 +88,9 @@ class FaultyStore:
             raise fault.error
         return result
 
-    @property
-    def url(self) -> str:
-        """The URL of the healthy store."""
-        return self.inner.url
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """The capabilities of the healthy store."""
-        return self.inner.capabilities
-
-    def put(
-        self, key: Key, data: bytes, *, mode: PutMode, metadata: Metadata, content_type: str
-    ) -> Stored:
-        """Write, or fail."""
-        return self._request(
-            "put",
-            lambda: self.inner.put(
-                key, data, mode=mode, metadata=metadata, content_type=content_type
-            ),
-        )
-
-    def get(self, key: Key, version_id: VersionId | None = None) -> Blob:
-        """Read, or fail."""
-        return self._request("get", lambda: self.inner.get(key, version_id))
-
-    def head(self, key: Key, version_id: VersionId | None = None) -> Head:
-        """Look, or fail."""
-        return self._request("head", lambda: self.inner.head(key, version_id))
-
-    def copy(
-        self, source: Key, source_version: VersionId, target: Key, *, metadata: Metadata
-    ) -> Stored:
-        """Copy, or fail."""
-        return self._request(
-            "copy", lambda: self.inner.copy(source, source_version, target, metadata=metadata)
-        )
+    def around(self, request: Request, send: Callable[[], T]) -> T:
+        """Answer *request*, or fail as planned."""
+        return self._request(request.name, send)
 
     def list_keys(
         self, prefix: str, *, start_after: Key | None = None, limit: int | None = None
@@ -172,19 +128,3 @@ class FaultyStore:
         if whole:
             self._request(method, entries)
         yield from whole[1:]
-
-    def delete(self, key: Key) -> VersionId:
-        """Delete, or fail."""
-        return self._request("delete", lambda: self.inner.delete(key))
-
-    def delete_version(self, key: Key, version_id: VersionId) -> None:
-        """Remove, or fail."""
-        return self._request("delete_version", lambda: self.inner.delete_version(key, version_id))
-
-    def locate(self, key: Key, version_id: VersionId | None = None) -> str:
-        """Return the URL that the healthy store gives."""
-        return self.inner.locate(key, version_id)
-
-    def close(self) -> None:
-        """Close the healthy store."""
-        self.inner.close()
