@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, TextIO, cast
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Annotated, TextIO, cast
 
 import typer
 
 from nbvc.cli.context import REF_COMPLETION, JsonOption, State, state_of
 from nbvc.errors import InvalidInput
-from nbvc.refs import Ref, parse_ref
+from nbvc.refs import LATEST, Ref, Selector, parse_ref
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -102,8 +102,6 @@ def print_summary(state: State, data: bytes, *, name: str, pager: str | None) ->
 
 def _sides(state: State, stack: ExitStack, arguments: list[str]) -> tuple[Side, Side, str | None]:
     """Return the two notebooks that the arguments mean, and the pager to show them in."""
-    from nbvc.refs import LATEST
-
     refs = [_parse(argument) for argument in arguments]
     if len(refs) > 3 or (len(refs) == 3 and (refs[0].path is None or refs[0].selector)):
         raise InvalidInput(
@@ -115,14 +113,12 @@ def _sides(state: State, stack: ExitStack, arguments: list[str]) -> tuple[Side, 
     targets = [
         _open(state, stack, ref, shared) for ref in refs or [Ref(path=shared, selector=None)]
     ]
-    if len(targets) == 2:
-        readers = [_start_reading(target) for target in targets]
-        sides = [reader() for reader in readers]
-        return sides[0], sides[1], targets[0].session.settings.get("pager")
-    target = targets[0]
-    before = _start_reading(target, target.selector or LATEST)
-    after = _start_reading(target, None)
-    return before(), after(), target.session.settings.get("pager")
+    pager = targets[0].session.settings.get("pager")
+    if len(targets) == 1:
+        before = _start_reading(targets[0], targets[0].selector or LATEST)
+        return before(), _working_copy(targets[0]), pager
+    old, new = map(_start_side, targets)
+    return old(), new(), pager
 
 
 def _parse(argument: str) -> Ref:
@@ -142,25 +138,27 @@ def _open(state: State, stack: ExitStack, ref: Ref, shared: str | None) -> Targe
     return in_workspace(workspace, Ref(path=path, selector=ref.selector))
 
 
-_SAME: Any = object()
+def _start_side(target: Target) -> Callable[[], Side]:
+    """Begin to read what was named: a version, the file as it is, or the latest under a URL."""
+    if target.selector is None and target.workspace is not None:
+        side = _working_copy(target)
+        return lambda: side
+    return _start_reading(target, target.selector or LATEST)
 
 
-def _start_reading(target: Target, selector: Any = _SAME) -> Any:  # noqa: ANN401
-    """Begin to read one side; the result is a function that waits for it."""
-    from dataclasses import replace
-
-    from nbvc.errors import InvalidInput
-
-    chosen = target.selector if selector is _SAME else selector
-    if chosen is None and target.workspace is not None:
-        data = target.workspace.read_working_copy(target.workspace.folder / target.path)
-        return lambda: Side(name=target.name, data=data)
-    if chosen is None and selector is not _SAME:
+def _working_copy(target: Target) -> Side:
+    if target.workspace is None:
         raise InvalidInput(
             f"{target.name} is in a store: there is no local file to compare it with.",
             hint="Name two versions, as in: nbvc diff URL@v1 URL@v2",
         )
-    versioned = replace(target, selector=chosen)
+    data = target.workspace.read_working_copy(target.workspace.folder / target.path)
+    return Side(name=target.name, data=data)
+
+
+def _start_reading(target: Target, selector: Selector) -> Callable[[], Side]:
+    """Begin to read a version; the result is a function that waits for it."""
+    versioned = replace(target, selector=selector)
 
     def read() -> Side:
         version = versioned.resolve()

@@ -14,7 +14,7 @@ from nbvc.model import check_key_path
 from nbvc.repository.settings import StoreSettings, prepare
 from nbvc.stores.base import Capabilities, Store
 from nbvc.workspace.core import EMBEDDED_FOLDER, Workspace
-from nbvc.workspace.files import make_folder, write_file
+from nbvc.workspace.files import find_notebooks, make_folder, write_file
 from nbvc.workspace.session import Session
 from nbvc.workspace.settings import (
     CONFIG_FILE,
@@ -116,12 +116,14 @@ def init(
     if stored == EMBEDDED:
         _make_control_folder(folder, environment)
     ready = prepare_store(session, store_url, create=create, ask=ask, layout=layout)
-    _make_control_folder(folder, environment)
     remember_connection(session.settings, store_url, flags, environment)
-    write_workspace_file(folder, store=stored, namespace=chosen, token=environment.new_write_id())
-    with Workspace(Session(environment, folder)) as workspace:
-        workspace.remember_store(ready.settings)
-        notebooks = len(workspace.notebooks())
+    bind(
+        folder,
+        store=stored,
+        namespace=chosen,
+        settings=ready.settings,
+        environment=environment,
+    )
     return InitResult(
         folder=folder,
         store=store_url,
@@ -131,7 +133,7 @@ def init(
         enabled_versioning=ready.enabled_versioning,
         capabilities=ready.settings.capabilities,
         again=again is not None,
-        notebooks=notebooks,
+        notebooks=sum(1 for _ in find_notebooks(folder)),
     )
 
 
@@ -178,8 +180,13 @@ def bind(
     _make_control_folder(folder, environment)
     write_workspace_file(folder, store=store, namespace=namespace, token=environment.new_write_id())
     if settings is not None:
-        with Workspace(Session(environment, folder)) as workspace:
+        with Workspace(session_as_bound(folder, environment)) as workspace:
             workspace.remember_store(settings)
+
+
+def session_as_bound(folder: Path, environment: Environment) -> Session:
+    """Return a session on *folder* that no variable leads to another store or namespace."""
+    return Session(replace(environment, variables={}), folder)
 
 
 def store_value(url: str | None, cwd: Path) -> str:
@@ -218,7 +225,7 @@ def check_binding(
     """
     if not (folder / CONTROL_FOLDER / CONFIG_FILE).is_file():
         return None
-    settings = Settings(replace(environment, variables={}), folder)
+    settings = session_as_bound(folder, environment).settings
     bound = settings.get("store"), settings.get("namespace")
     if bound[0] is None or bound[1] is None:
         return None

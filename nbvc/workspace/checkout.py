@@ -73,13 +73,14 @@ def put_in_place(
     environment = workspace.session.environment
     token = environment.new_write_id()
     written = write_file(file, data, token=token, expected=before, check=True)
-    entry = replace(workspace.index.get(path), base=base_of(version, data))
-    workspace.index.put(stamped(entry, written, Digest.of(data), environment.now()))
+    base = base_of(version, data)
+    entry = replace(workspace.index.get(path), base=base)
+    workspace.index.put(stamped(entry, written, base.digest, environment.now()))
 
 
 def base_of(version: Version, data: bytes, *, etag: str | None = None) -> Base:
     """Return what a working copy with the bytes of *version* is based on."""
-    outline: Outline | None = None
+    outline: Outline | None
     try:
         outline = read_outline(data)
     except InvalidNotebook:

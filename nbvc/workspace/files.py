@@ -8,6 +8,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from nbvc.errors import (
@@ -119,10 +120,7 @@ def write_file(
 
     def put_in_place(temporary: Path) -> None:
         if check and stamp(path) != expected:
-            raise UnsavedChanges(
-                f"{path.name} was changed just now by another program; it was left as it is.",
-                hint="Run the command again.",
-            )
+            raise _changed(path)
         temporary.replace(path)
 
     return _write(path, data, token, put_in_place)
@@ -141,20 +139,62 @@ def create_file(path: Path, data: bytes, *, token: str) -> Stamp:
         AccessDenied: It may not be written.
         NbvcError: The disk is full, or fails.
     """
+    return _write(path, data, token, partial(_link, path))
 
-    def put_in_place(temporary: Path) -> None:
-        try:
-            path.hardlink_to(temporary)  # refuses what exists, with no moment in between
-        except FileExistsError as error:
+
+def move_file(source: Path, target: Path) -> None:
+    """Give a file another name, which must be free. Durable when this returns.
+
+    Raises:
+        AlreadyExists: There is something of the new name; nothing was changed.
+        AccessDenied: It may not be moved.
+        NbvcError: The disk fails.
+    """
+    try:
+        _link(target, source)
+        sync_folder(target.parent)
+        source.unlink(missing_ok=True)
+        sync_folder(source.parent)
+    except OSError as error:
+        raise _explain(error, target) from error
+
+
+def remove_file(path: Path, expected: Stamp) -> None:
+    """Remove a file that has not been written to since it had the stamp *expected*.
+
+    Raises:
+        UnsavedChanges: It has; it was left as it is.
+        AccessDenied: It may not be removed.
+        NbvcError: The disk fails.
+    """
+    if stamp(path) != expected:
+        raise _changed(path)
+    try:
+        path.unlink()
+        sync_folder(path.parent)
+    except OSError as error:
+        raise _explain(error, path) from error
+
+
+def _link(path: Path, source: Path) -> None:
+    """Give the file *source* the further name *path*, or only that name, unless it is taken."""
+    try:
+        path.hardlink_to(source)  # refuses what exists, with no moment in between
+    except FileExistsError as error:
+        raise _taken(path) from error
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(path):
             raise _taken(path) from error
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise
-            if os.path.lexists(path):
-                raise _taken(path) from error
-            temporary.replace(path)
+        source.replace(path)
 
-    return _write(path, data, token, put_in_place)
+
+def _changed(path: Path) -> UnsavedChanges:
+    return UnsavedChanges(
+        f"{path.name} was changed just now by another program; it was left as it is.",
+        hint="Run the command again.",
+    )
 
 
 def _write(path: Path, data: bytes, token: str, put_in_place: Callable[[Path], None]) -> Stamp:

@@ -12,6 +12,7 @@ from nbvc.workspace.binding import (
     bind,
     prepare_store,
     remember_connection,
+    session_as_bound,
     store_value,
 )
 from nbvc.workspace.core import Workspace
@@ -98,7 +99,7 @@ def _rebind(workspace: Workspace, store: str, ready: Ready) -> None:
         settings=ready.settings,
         environment=environment,
     )
-    with Workspace(Session(environment, workspace.folder)) as rebound:
+    with Workspace(session_as_bound(workspace.folder, environment)) as rebound:
         for path in workspace.index.paths():
             entry = workspace.index.get(path)
             base = replace(entry.base, etag=None) if entry.base else None

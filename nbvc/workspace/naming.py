@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,7 @@ from nbvc.model import Area, Version
 from nbvc.refs import Selector, check_tag
 from nbvc.repository.history import version_of
 from nbvc.workspace.checkout import is_safe_to_replace, unsaved
-from nbvc.workspace.files import make_folder, stamp, sync_folder
-from nbvc.workspace.index import Base
+from nbvc.workspace.files import make_folder, move_file, remove_file, stamp
 
 if TYPE_CHECKING:
     from nbvc.workspace.core import Workspace
@@ -39,7 +39,7 @@ def rename(workspace: Workspace, old: str, new: str) -> Version:
     The file is renamed last, so that a rename that was cut off can be run again.
     """
     source, target = workspace.folder / old, workspace.folder / new
-    if target.exists() and source.exists():
+    if os.path.lexists(target) and source.exists():
         raise AlreadyExists(f"{new} exists; nothing was changed.", hint="Choose another name.")
     if not source.exists() and not target.exists():
         raise NotebookNotFound(f"There is no file {old}.", hint="nbvc status lists what is here.")
@@ -48,18 +48,11 @@ def rename(workspace: Workspace, old: str, new: str) -> Version:
     known = workspace.repository.rename(workspace.key_of(old), workspace.key_of(new), act)
     if source.exists():
         make_folder(target.parent)
-        source.rename(target)
-        sync_folder(target.parent)
+        move_file(source, target)
     record = known.file.record
     base = entry.base
     if base is not None and base.digest == record.digest:
-        base = Base(
-            number=record.number,
-            digest=record.digest,
-            version_id=record.version_id,
-            etag=known.etag,
-            outline=base.outline,
-        )
+        base = replace(base, number=record.number, version_id=record.version_id, etag=known.etag)
     workspace.index.put(replace(entry, path=new, base=base, known=known, published=None))
     workspace.index.forget(old)
     return version_of(Area.WORKSPACE, workspace.key_of(new), record)
@@ -68,10 +61,10 @@ def rename(workspace: Workspace, old: str, new: str) -> Version:
 def remove(workspace: Workspace, path: str, *, keep_file: bool) -> None:
     """Remove a notebook from the store's listing and from disk."""
     file = workspace.folder / path
+    before = stamp(file)
     if not keep_file and not is_safe_to_replace(workspace, path):
         raise unsaved(path)
     workspace.repository.remove(workspace.key_of(path), workspace.session.act())
-    if not keep_file and stamp(file) is not None:
-        file.unlink()
-        sync_folder(file.parent)
     workspace.index.forget(path)
+    if not keep_file and before is not None:
+        remove_file(file, before)

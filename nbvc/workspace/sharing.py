@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nbvc.model import Area, Digest, Version
-from nbvc.refs import Latest, Selector, parse_selector
+from nbvc.refs import LATEST, Selector, parse_selector
 from nbvc.repository.history import version_of
 from nbvc.workspace.files import read_file, stamp
 from nbvc.workspace.index import Entry
@@ -42,12 +42,9 @@ def publish(
 
 def _source(workspace: Workspace, path: str, entry: Entry, selector: Selector | None) -> Version:
     """Return the version to promote; the one saved last from here needs no request."""
-    wants_latest = selector is None or (isinstance(selector.base, Latest) and selector.back == 0)
     if selector is None and entry.known is not None:
         return version_of(Area.WORKSPACE, workspace.key_of(path), entry.known.file.record)
-    if selector is None or wants_latest:
-        return workspace.resolve(workspace.folder / path)
-    return workspace.resolve(workspace.folder / path, selector)
+    return workspace.resolve(workspace.folder / path, selector or LATEST)
 
 
 def _differs(workspace: Workspace, path: str, source: Version) -> bool:
