@@ -32,14 +32,14 @@ IN_FLIGHT_SECONDS = 60
 at work: a save waits a moment for it before it makes the record itself."""
 
 LOOKBACK = 32
-"""Records in which a listed version is looked for: more than writers can be at work at once, each
-with a version stored and its record not yet claimed."""
+"""Records before one's own version in which an older listed one is looked for: more than writers
+can be at work at once, each with a version stored and its record not yet claimed."""
 
 _SETTLING_PAUSES_SECONDS = (0.05, 0.1, 0.2, 0.4)
 
 
 def catch_up(
-    backend: Backend, key: NotebookKey, mine: Stored, act: Act
+    backend: Backend, key: NotebookKey, mine: Stored, before: int, act: Act
 ) -> tuple[RecordFile | None, Start]:
     """Read what others did, adopt what they left without a record, and return the newest record.
 
@@ -49,12 +49,14 @@ def catch_up(
     Args:
         backend: The store to work on.
         key: The notebook.
-        mine: The version that the caller has just stored.
+        mine: The version that the caller has stored.
+        before: A number that was claimed before that; 0 for none. Records after it are looked
+            through, however many: a caller may have been stopped since.
         act: The caller's act.
     """
     manifest = Manifest(backend, Area.WORKSPACE, key)
     state_later = backend.parallel.start(lambda: read_state(backend, Area.WORKSPACE, key))
-    newest, entries = _settled(backend, manifest, key, mine)
+    newest, entries = _settled(backend, manifest, key, mine, before)
     state = state_later()
     start = _start(backend, state)
     # A rename back to this name that was cut off leaves only records of the earlier stay.
@@ -77,23 +79,23 @@ def adoption_id(version_id: VersionId) -> WriteId:
 
 
 def _settled(
-    backend: Backend, manifest: Manifest, key: NotebookKey, mine: Stored
+    backend: Backend, manifest: Manifest, key: NotebookKey, mine: Stored, before: int
 ) -> tuple[RecordFile | None, list[VersionEntry]]:
     """Return the newest record and the versions without one, after a wait for writers at work.
 
     A writer who is adopted all the same loses nothing but what only it knows: its list of changes.
     """
-    newest, entries = _look(backend, manifest, key, mine)
+    newest, entries = _look(backend, manifest, key, mine, before)
     for pause in _SETTLING_PAUSES_SECONDS:
         if not any(young for _, young in entries):
             break
         backend.sleep(pause)
-        newest, entries = _look(backend, manifest, key, mine)
+        newest, entries = _look(backend, manifest, key, mine, before)
     return newest, [entry for entry, _ in entries]
 
 
 def _look(
-    backend: Backend, manifest: Manifest, key: NotebookKey, mine: Stored
+    backend: Backend, manifest: Manifest, key: NotebookKey, mine: Stored, before: int
 ) -> tuple[RecordFile | None, list[tuple[VersionEntry, bool]]]:
     """Return the newest record, and the versions without one, each with whether it is young.
 
@@ -103,7 +105,7 @@ def _look(
     newest = manifest.newest()
     indexed: Iterable[Record] = ()
     if newest is not None:
-        oldest = max(newest.first, newest.record.number - LOOKBACK + 1)
+        oldest = max(newest.first, min(before, newest.record.number) - LOOKBACK + 1)
         indexed = manifest.back_from(newest, oldest)
     entries = _unindexed(listing, {record.version_id for record in indexed}, mine)
     if not entries:
@@ -123,10 +125,13 @@ def _unindexed(
 ) -> list[VersionEntry]:
     """Return the versions between the newest indexed one and mine, oldest first.
 
-    What is newer than mine belongs to writers who come after me.
+    What is newer than mine belongs to writers who come after me; so does all of a listing that
+    does not reach back to mine.
     """
     ids = [entry.version_id for entry in listing]
-    start = ids.index(mine.version_id) + 1 if mine.version_id in ids else 0
+    if mine.version_id not in ids:
+        return []
+    start = ids.index(mine.version_id) + 1
     older = takewhile(lambda entry: entry.version_id not in indexed, listing[start:])
     return list(older)[::-1]
 

@@ -55,14 +55,20 @@ def save(backend: Backend, key: NotebookKey, draft: Draft, act: Act, known: Know
 
     manifest = Manifest(backend, Area.WORKSPACE, key)
     number_later = backend.parallel.start(manifest.newest_number) if known is None else None
+    before = known.file.record.number if known else 0
     mode = _mode(backend, known)
+    if number_later is not None and not isinstance(mode, Create):
+        before = number_later() or 0
     try:
         stored = put(mode)
         alone = known is not None or isinstance(mode, Create)
     except PreconditionFailed:
-        present = _present(backend, key, draft.digest) if known is None else None
-        if present is not None:
-            return present
+        if known is None:
+            newest = manifest.newest()
+            present = _present(backend, key, draft.digest, newest)
+            if present is not None:
+                return present
+            before = newest.record.number if newest else 0
         stored = put(Overwrite())
         alone = False
     # A key without an object may have a manifest: a removed notebook's, or a renamed one's, whose
@@ -71,8 +77,10 @@ def save(backend: Backend, key: NotebookKey, draft: Draft, act: Act, known: Know
     make = record_maker(draft, act, stored.version_id)
     file = manifest.claim_next(known.file if known else None, make) if alone else None
     if file is None:
-        head, start = catch_up(backend, key, stored, act)
-        file = _adopted_meanwhile(manifest, head, stored, known)
+        head, start = catch_up(backend, key, stored, before, act)
+        # Somebody may have made the record already: for who was stopped in between, it may be long
+        # ago, and many records may have come since.
+        file = manifest.find_version(head, before + 1, stored.version_id) if head else None
         make = record_maker(_with_parent(draft, head), act, stored.version_id)
         file = file or manifest.append(head, make, start)
     return Known(file=file, etag=stored.etag)
@@ -86,20 +94,6 @@ def _with_parent(draft: Draft, head: RecordFile | None) -> Draft:
     if draft.parent_version_id not in numbers:
         return draft
     return replace(draft, parent=numbers[draft.parent_version_id])
-
-
-def _adopted_meanwhile(
-    manifest: Manifest, head: RecordFile | None, mine: Stored, known: Known | None
-) -> RecordFile | None:
-    """Return the file of the record that somebody else made for my version, ``None`` for none.
-
-    Happens to who is slow between the notebook and its record, or whose clock is wrong.
-    """
-    if head is None:
-        return None
-    # Without a known version: those in hand. More than 15 cannot follow within two round trips.
-    oldest = known.file.record.number + 1 if known else head.record.number - len(head.recent)
-    return manifest.find_version(head, oldest, mine.version_id)
 
 
 def record_maker(draft: Draft, act: Act, version_id: VersionId) -> RecordMaker:
@@ -131,9 +125,10 @@ def _mode(backend: Backend, known: Known | None) -> PutMode:
     return Create() if capabilities.conditional_create else Overwrite()
 
 
-def _present(backend: Backend, key: NotebookKey, digest: Digest) -> Known | None:
+def _present(
+    backend: Backend, key: NotebookKey, digest: Digest, newest: RecordFile | None
+) -> Known | None:
     """Return the newest version, if these very bytes are it: nothing need be stored then."""
-    newest = Manifest(backend, Area.WORKSPACE, key).newest()
     if newest is None or newest.record.digest != digest:
         return None
     head = backend.store.head(backend.layout.data_key(Area.WORKSPACE, key))
