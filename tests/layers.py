@@ -8,10 +8,11 @@ from pathlib import PurePosixPath
 
 VALUES = frozenset({"errors", "model", "lazy"})
 PURE = frozenset({"notebook", "refs", "manifest", "diffing"})
-BELOW_REPOSITORY = VALUES | PURE | {"environment", "text", "stores"}
+BELOW_REPOSITORY = VALUES | PURE | {"durable", "environment", "text", "stores"}
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "errors": frozenset(),
+    "durable": frozenset(),
     "lazy": frozenset(),
     "model": frozenset({"errors"}),
     "environment": VALUES,
@@ -21,7 +22,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     # Metadata names are part of the protocol of a store; the stores themselves stay out of reach.
     "manifest": VALUES | {"text", "stores.base"},
     "diffing": VALUES | {"text", "notebook"},
-    "stores": VALUES,
+    "stores": VALUES | {"durable"},
     "repository": BELOW_REPOSITORY,
     "workspace": BELOW_REPOSITORY | {"repository"},
     "jupyter": BELOW_REPOSITORY | {"repository", "workspace"},

@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from nbvc.durable import make_folder, sync_folder
 from nbvc.errors import NbvcError, StoreMisconfigured, StoreNotFound, StoreUnavailable
-from nbvc.stores.local_blobs import make_folder, sync_folder
 from nbvc.stores.local_errors import translated
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
+from nbvc import durable
 from nbvc.errors import (
     AccessDenied,
     AlreadyExists,
@@ -152,9 +153,9 @@ def move_file(source: Path, target: Path) -> None:
     """
     try:
         _link(target, source)
-        sync_folder(target.parent)
+        durable.sync_folder(target.parent)
         source.unlink(missing_ok=True)
-        sync_folder(source.parent)
+        durable.sync_folder(source.parent)
     except OSError as error:
         raise _explain(error, target) from error
 
@@ -171,7 +172,7 @@ def remove_file(path: Path, expected: Stamp) -> None:
         raise _changed(path)
     try:
         path.unlink()
-        sync_folder(path.parent)
+        durable.sync_folder(path.parent)
     except OSError as error:
         raise _explain(error, path) from error
 
@@ -209,7 +210,7 @@ def _write(path: Path, data: bytes, token: str, put_in_place: Callable[[Path], N
                     os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
                 os.fsync(file.fileno())
             put_in_place(temporary)
-        sync_folder(path.parent)
+        durable.sync_folder(path.parent)
     except OSError as error:
         raise _explain(error, path) from error
     written = stamp(path)
@@ -239,17 +240,6 @@ def _sweep(folder: Path, written: Stamp) -> None:
                 left.unlink()
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the names in *folder* durable, where the system can."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def make_folder(folder: Path) -> None:
     """Make *folder* and its parents, durably. Idempotent.
 
@@ -258,9 +248,7 @@ def make_folder(folder: Path) -> None:
         NbvcError: The disk is full, or a file is in the way.
     """
     try:
-        missing = [folder, *folder.parents]
-        folder.mkdir(parents=True, exist_ok=True)
-        sync_folder(next(parent for parent in missing[1:] if parent.exists()))
+        durable.make_folder(folder)
     except OSError as error:
         raise _explain(error, folder) from error
 
