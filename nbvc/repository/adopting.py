@@ -7,7 +7,7 @@ of a writer who is at work at this very moment.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -56,7 +56,8 @@ def catch_up(
     """
     manifest = Manifest(backend, Area.WORKSPACE, key)
     state_later = backend.parallel.start(lambda: read_state(backend, Area.WORKSPACE, key))
-    newest, entries = _settled(backend, manifest, key, mine, before)
+    look = partial(_look, backend, manifest, key, mine, before)
+    newest, entries = _settled(backend, look)
     state = state_later()
     start = _start(backend, state)
     # A rename back to this name that was cut off leaves only records of the earlier stay.
@@ -79,18 +80,19 @@ def adoption_id(version_id: VersionId) -> WriteId:
 
 
 def _settled(
-    backend: Backend, manifest: Manifest, key: NotebookKey, mine: Stored, before: int
+    backend: Backend,
+    look: Callable[[], tuple[RecordFile | None, list[tuple[VersionEntry, bool]]]],
 ) -> tuple[RecordFile | None, list[VersionEntry]]:
     """Return the newest record and the versions without one, after a wait for writers at work.
 
     A writer who is adopted all the same loses nothing but what only it knows: its list of changes.
     """
-    newest, entries = _look(backend, manifest, key, mine, before)
+    newest, entries = look()
     for pause in _SETTLING_PAUSES_SECONDS:
         if not any(young for _, young in entries):
             break
         backend.sleep(pause)
-        newest, entries = _look(backend, manifest, key, mine, before)
+        newest, entries = look()
     return newest, [entry for entry, _ in entries]
 
 

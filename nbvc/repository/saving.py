@@ -5,7 +5,9 @@ A crash in between leaves an unindexed version, which readers show and the next 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 
 from nbvc.errors import PreconditionFailed
 from nbvc.manifest.metadata import Provenance, to_metadata
@@ -18,6 +20,21 @@ from nbvc.repository.records import Manifest, RecordMaker
 from nbvc.stores.base import Create, Overwrite, PutMode, Replace, Stored
 
 CONTENT_TYPE = "application/x-ipynb+json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Written:
+    """A notebook that is stored and has no record of its writer's yet.
+
+    Attributes:
+        stored: What the store said.
+        before: A number that was claimed before it was stored; 0 for none.
+        alone: Whether, as far as is known, nothing but that lies before it.
+    """
+
+    stored: Stored
+    before: int
+    alone: bool
 
 
 def save(backend: Backend, key: NotebookKey, draft: Draft, act: Act, known: Known | None) -> Known:
@@ -34,7 +51,31 @@ def save(backend: Backend, key: NotebookKey, draft: Draft, act: Act, known: Know
         OutcomeUnknown: No clear reply came, and none could be had; the version may be stored.
         VersioningOff: The store keeps no versions; nothing is acknowledged.
     """
-    data_key = backend.layout.data_key(Area.WORKSPACE, key)
+    manifest = Manifest(backend, Area.WORKSPACE, key)
+    put = partial(_put, backend, key, draft, act)
+    if known is not None:
+        written = _put_after(backend, put, known)
+    else:
+        found = _put_unknowing(backend, put, manifest, key, draft.digest)
+        if isinstance(found, Known):
+            return found
+        written = found
+    stored = written.stored
+    file = None
+    if written.alone:
+        make = record_maker(draft, act, stored.version_id)
+        file = manifest.claim_next(known.file if known else None, make)
+    if file is None:
+        head, start = catch_up(backend, key, stored, written.before, act)
+        # Somebody may have made the record already: for who was stopped in between, it may be long
+        # ago, and many records may have come since.
+        file = manifest.find_version(head, written.before + 1, stored.version_id) if head else None
+        make = record_maker(_with_parent(draft, head), act, stored.version_id)
+        file = file or manifest.append(head, make, start)
+    return Known(file=file, etag=stored.etag)
+
+
+def _put(backend: Backend, key: NotebookKey, draft: Draft, act: Act, mode: PutMode) -> Stored:
     provenance = Provenance(
         digest=draft.digest,
         write_id=act.write_id,
@@ -43,47 +84,48 @@ def save(backend: Backend, key: NotebookKey, draft: Draft, act: Act, known: Know
         message=act.message,
         parent=draft.parent,
     )
+    return backend.store.put(
+        backend.layout.data_key(Area.WORKSPACE, key),
+        draft.data,
+        mode=mode,
+        metadata=to_metadata(provenance),
+        content_type=CONTENT_TYPE,
+    )
 
-    def put(mode: PutMode) -> Stored:
-        return backend.store.put(
-            data_key,
-            draft.data,
-            mode=mode,
-            metadata=to_metadata(provenance),
-            content_type=CONTENT_TYPE,
-        )
 
-    manifest = Manifest(backend, Area.WORKSPACE, key)
-    number_later = backend.parallel.start(manifest.newest_number) if known is None else None
-    before = known.file.record.number if known else 0
-    mode = _mode(backend, known)
-    if number_later is not None and not isinstance(mode, Create):
-        before = number_later() or 0
+def _put_after(backend: Backend, put: Callable[[PutMode], Stored], known: Known) -> _Written:
+    """Write the notebook on top of the newest version that the caller knows."""
+    before = known.file.record.number
+    if not backend.capabilities.conditional_replace:
+        return _Written(stored=put(Overwrite()), before=before, alone=True)
     try:
-        stored = put(mode)
-        alone = known is not None or isinstance(mode, Create)
+        return _Written(stored=put(Replace(known.etag)), before=before, alone=True)
     except PreconditionFailed:
-        if known is None:
-            newest = manifest.newest()
-            present = _present(backend, key, draft.digest, newest)
-            if present is not None:
-                return present
-            before = newest.record.number if newest else 0
-        stored = put(Overwrite())
-        alone = False
+        return _Written(stored=put(Overwrite()), before=before, alone=False)
+
+
+def _put_unknowing(
+    backend: Backend,
+    put: Callable[[PutMode], Stored],
+    manifest: Manifest,
+    key: NotebookKey,
+    digest: Digest,
+) -> _Written | Known:
+    """Write a notebook of which the caller knows no version, unless the newest has its bytes."""
+    number_later = backend.parallel.start(manifest.newest_number)
+    if not backend.capabilities.conditional_create:
+        before = number_later() or 0
+        return _Written(stored=put(Overwrite()), before=before, alone=False)
+    try:
+        stored = put(Create())
+    except PreconditionFailed:
+        newest = manifest.newest()
+        present = _present(backend, key, digest, newest)
+        before = newest.record.number if newest else 0
+        return present or _Written(stored=put(Overwrite()), before=before, alone=False)
     # A key without an object may have a manifest: a removed notebook's, or a renamed one's, whose
     # first number is not 1.
-    alone = alone and (number_later is None or number_later() is None)
-    make = record_maker(draft, act, stored.version_id)
-    file = manifest.claim_next(known.file if known else None, make) if alone else None
-    if file is None:
-        head, start = catch_up(backend, key, stored, before, act)
-        # Somebody may have made the record already: for who was stopped in between, it may be long
-        # ago, and many records may have come since.
-        file = manifest.find_version(head, before + 1, stored.version_id) if head else None
-        make = record_maker(_with_parent(draft, head), act, stored.version_id)
-        file = file or manifest.append(head, make, start)
-    return Known(file=file, etag=stored.etag)
+    return _Written(stored=stored, before=0, alone=number_later() is None)
 
 
 def _with_parent(draft: Draft, head: RecordFile | None) -> Draft:
@@ -116,13 +158,6 @@ def record_maker(draft: Draft, act: Act, version_id: VersionId) -> RecordMaker:
         )
 
     return make
-
-
-def _mode(backend: Backend, known: Known | None) -> PutMode:
-    capabilities = backend.capabilities
-    if known is not None:
-        return Replace(known.etag) if capabilities.conditional_replace else Overwrite()
-    return Create() if capabilities.conditional_create else Overwrite()
 
 
 def _present(
