@@ -92,19 +92,7 @@ def migrate(
         versions = _count_versions(route.source, prefix)
         families = _find_families(route.source, versions, pool)
         traffic = Traffic(versions_total=versions.total(), progress=progress)
-
-        def bring(keys: tuple[NotebookKey, ...]) -> int:
-            with traffic:
-                return _bring(route, keys, traffic, dry_run=dry_run)
-
-        try:
-            notebooks = sum(pool.map(bring, families))
-        except Stopped:
-            if traffic.first_error is not None:
-                raise traffic.first_error from None
-            raise
-        finally:
-            traffic.stop()
+        notebooks = _bring_all(route, families, traffic, pool, dry_run=dry_run)
     return MigrationReport(
         notebooks=notebooks,
         versions_copied=traffic.versions_copied,
@@ -112,6 +100,30 @@ def migrate(
         published_copies=traffic.published_copies,
         bytes_copied=traffic.bytes_copied,
     )
+
+
+def _bring_all(
+    route: Route,
+    families: list[tuple[NotebookKey, ...]],
+    traffic: Traffic,
+    pool: Parallel,
+    *,
+    dry_run: bool,
+) -> int:
+    """Bring over all notebooks; return how many. The first error ends it all, and is raised."""
+
+    def bring(keys: tuple[NotebookKey, ...]) -> int:
+        with traffic:
+            return _bring(route, keys, traffic, dry_run=dry_run)
+
+    try:
+        return sum(pool.map(bring, families))
+    except Stopped:
+        if traffic.first_error is not None:
+            raise traffic.first_error from None
+        raise
+    finally:
+        traffic.stop()
 
 
 def _bring(route: Route, keys: tuple[NotebookKey, ...], traffic: Traffic, *, dry_run: bool) -> int:

@@ -117,13 +117,7 @@ def init(
         _make_control_folder(folder, environment)
     ready = prepare_store(session, store_url, create=create, ask=ask, layout=layout)
     remember_connection(session.settings, store_url, flags, environment)
-    bind(
-        folder,
-        store=stored,
-        namespace=chosen,
-        settings=ready.settings,
-        environment=environment,
-    )
+    bind(folder, store=stored, namespace=chosen, settings=ready.settings, environment=environment)
     return InitResult(
         folder=folder,
         store=store_url,
