@@ -13,8 +13,17 @@ from nbvc.environment import Environment
 from nbvc.workspace.core import Workspace
 from tests.conftest import make_workspace
 from tests.stores.counting import CountingStore
+from tests.workspace.helpers import ONE, TWO, save
 
 OpenShared = Callable[[str], Workspace]
+
+
+@pytest.fixture
+def file(workspace: Workspace) -> Path:
+    """Return a notebook with two versions, the file as the second one."""
+    save(workspace, "mine.ipynb", ONE)
+    save(workspace, "mine.ipynb", TWO)
+    return workspace.folder / "mine.ipynb"
 
 
 @pytest.fixture

@@ -25,14 +25,6 @@ from tests.workspace.conftest import OpenShared
 from tests.workspace.helpers import ONE, THREE, TWO, litter, run_python, save, write
 
 
-@pytest.fixture
-def file(workspace: Workspace) -> Path:
-    """Return a notebook with two versions, the file as the second one."""
-    save(workspace, "mine.ipynb", ONE)
-    save(workspace, "mine.ipynb", TWO)
-    return workspace.folder / "mine.ipynb"
-
-
 class TestSafety:
     """What is in the way."""
 

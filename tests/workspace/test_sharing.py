@@ -21,14 +21,6 @@ from tests.workspace.conftest import OpenShared
 from tests.workspace.helpers import ONE, THREE, TWO, save, write
 
 
-@pytest.fixture
-def file(workspace: Workspace) -> Path:
-    """Return a notebook with two versions."""
-    save(workspace, "mine.ipynb", ONE)
-    save(workspace, "mine.ipynb", TWO)
-    return workspace.folder / "mine.ipynb"
-
-
 class TestPublish:
     """A copy inside the store, with a manifest of its own."""
 
