@@ -18,7 +18,6 @@ from nbvc.errors import (
     IntegrityError,
     PreconditionFailed,
     StoreNotFound,
-    StoreUnavailable,
     VersionNotFound,
 )
 from nbvc.model import Digest, VersionId
@@ -51,7 +50,6 @@ MAX_INLINE_BYTES = 16 * 1024
 """Objects up to this size lie in the index: a record of a manifest costs no file of its own."""
 
 PAGE_SIZE = 500
-_MAX_BLOB_TRIES = 10
 _LOST_HINT = "Save the notebook again if you still have it, or bring the store back from a backup."
 
 
@@ -143,25 +141,16 @@ class LocalStore:
             content_type=content_type,
             inline_data=data if len(data) <= MAX_INLINE_BYTES else None,
         )
-        for _ in range(_MAX_BLOB_TRIES):
-            if content.inline_data is None:
-                with translated(self._folder):
-                    self._blobs.write(content.digest, data)
-            stored = self._put_if_complete(key, content, mode, metadata)
-            if stored is not None:
-                return stored
-        raise StoreUnavailable(f"Other processes keep removing files from {self._folder}.")
-
-    def _put_if_complete(
-        self, key: Key, content: Content, mode: PutMode, metadata: Metadata
-    ) -> Stored | None:
+        if content.inline_data is None:
+            with translated(self._folder):
+                self._blobs.write(content.digest, data)
         try:
             with self._database.write() as connection:
                 _check_condition(local_index.find(connection, key, None), key, mode)
                 # Since the file was written somebody may have removed the last version that named
                 # it, and the file too. That happens in a transaction only, so not from here on.
                 if not self._has_bytes(content):
-                    return None
+                    self._blobs.write(content.digest, data)
                 return self._insert(connection, key, content, metadata)
         except PreconditionFailed:
             self._remove_unused_blob(content)

@@ -35,6 +35,8 @@ from nbvc.model import Digest, VersionId
 from nbvc.stores import local_database, local_index
 from nbvc.stores.base import Create, Replace
 from nbvc.stores.local import MAX_INLINE_BYTES, LocalStore
+from nbvc.stores.local_blobs import BlobFolder
+from nbvc.stores.local_database import FILE_NAME
 from nbvc.stores.local_errors import translated
 from tests.stores.contract import StoreContract, history_of, keys_of, write
 
@@ -301,6 +303,30 @@ def test_a_file_that_goes_while_its_writer_waits_is_written_again(store: LocalSt
                 assert time.monotonic() < deadline
             files[0].unlink()
         stored = writing.result(timeout=30)
+    assert store.get("a", stored.version_id).data == LARGE
+
+
+class GreedyBlobs(BlobFolder):
+    """Stands for removers that come at every moment at which they may: in transactions only."""
+
+    def write(self, digest: Digest, data: bytes) -> None:
+        """Write, and remove it at once, unless a writer holds the lock."""
+        super().write(digest, data)
+        connection = sqlite3.connect(self._folder.parent / FILE_NAME, timeout=0)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return
+        else:
+            self.remove(digest)
+        finally:
+            connection.close()
+
+
+def test_a_writer_whose_file_is_removed_every_time_comes_through(store: LocalStore) -> None:
+    """However busy the removers and slow the writer: at its turn, nobody can remove its bytes."""
+    store._blobs = GreedyBlobs(store._folder / "blobs")
+    stored = write(store, "a", LARGE)
     assert store.get("a", stored.version_id).data == LARGE
 
 
