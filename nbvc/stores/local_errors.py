@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
-_ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.EEXIST}
+_IN_THE_WAY = {errno.ENOTDIR, errno.EEXIST}
 _PASSING = {errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.EBUSY, errno.ESTALE, errno.ETIMEDOUT}
 
 _SQLITE_FULL = {sqlite3.SQLITE_FULL}
@@ -65,7 +65,12 @@ def _from_system(error: OSError, folder: Path) -> NbvcError:
         return _full(folder)
     if error.errno in _DENIED:
         return _denied(folder, reason)
-    if error.errno in _ABSENT:
+    if error.errno in _IN_THE_WAY:
+        return StoreNotFound(
+            f"There is no store in {folder}: a file is in the way.",
+            hint="Choose another folder, or move that file away.",
+        )
+    if error.errno == errno.ENOENT:
         return StoreNotFound(
             f"There is no store in {folder}: {reason}.", hint="nbvc init makes a store."
         )

@@ -226,8 +226,9 @@ def check_binding(
     if (stored is not None and stored != bound[0]) or (
         namespace is not None and namespace.strip("/") != bound[1]
     ):
+        place = "its embedded store" if bound[0] == EMBEDDED else bound[0]
         raise Conflict(
-            f"{folder} is bound to {bound[0]} with the namespace {bound[1]} already.",
+            f"{folder} is bound to {place} with the namespace {bound[1]} already.",
             hint="nbvc migrate URL moves it, with its history, to another store.",
         )
     return bound[0], bound[1]

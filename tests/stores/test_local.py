@@ -132,11 +132,15 @@ def test_a_store_that_is_not_there_is_not_made_by_opening_it(tmp_path: Path) -> 
 
 
 def test_a_file_in_the_place_of_the_folder_is_left_alone(tmp_path: Path) -> None:
-    """Neither opening nor creating a store touches a file of that name."""
+    """Neither opening nor creating a store touches a file of that name, or of a parent's."""
     (tmp_path / "file").write_bytes(b"mine")
     for create in (False, True):
         with pytest.raises(StoreNotFound):
             LocalStore(tmp_path / "file", create=create)
+    for folder in (tmp_path / "file", tmp_path / "file" / "store"):
+        with pytest.raises(StoreNotFound, match="a file is in the way") as caught:
+            LocalStore(folder, create=True)
+        assert caught.value.hint == "Choose another folder, or move that file away."
     assert (tmp_path / "file").read_bytes() == b"mine"
 
 

@@ -67,6 +67,7 @@ def test_a_bound_folder_is_not_bound_to_something_else(
             initialise(environment, **arguments)
         assert caught.value.hint is not None
         assert "nbvc migrate" in caught.value.hint
+        assert "bound to its embedded store" in str(caught.value)
 
 
 def test_a_store_may_be_any_folder(environment: Environment, tmp_path: Path) -> None:
