@@ -8,11 +8,13 @@ from pathlib import PurePosixPath
 
 VALUES = frozenset({"errors", "model", "lazy"})
 PURE = frozenset({"notebook", "refs", "manifest", "diffing"})
-BELOW_REPOSITORY = VALUES | PURE | {"durable", "environment", "text", "stores"}
+DISK = frozenset({"durable", "faults"})
+BELOW_REPOSITORY = VALUES | PURE | DISK | {"environment", "text", "stores"}
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "errors": frozenset(),
     "durable": frozenset(),
+    "faults": frozenset(),
     "lazy": frozenset(),
     "model": frozenset({"errors"}),
     "environment": VALUES,
@@ -22,7 +24,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     # Metadata names are part of the protocol of a store; the stores themselves stay out of reach.
     "manifest": VALUES | {"text", "stores.base"},
     "diffing": VALUES | {"text", "notebook"},
-    "stores": VALUES | {"durable"},
+    "stores": VALUES | DISK,
     "repository": BELOW_REPOSITORY,
     "workspace": BELOW_REPOSITORY | {"repository"},
     "jupyter": BELOW_REPOSITORY | {"repository", "workspace"},

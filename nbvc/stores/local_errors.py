@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -15,26 +14,11 @@ from nbvc.errors import (
     StoreNotFound,
     StoreUnavailable,
 )
+from nbvc.faults import Fault, fault_of_sqlite, fault_of_system
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
-_IN_THE_WAY = {errno.ENOTDIR, errno.EEXIST}
-_PASSING = {errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.EBUSY, errno.ESTALE, errno.ETIMEDOUT}
-
-_SQLITE_FULL = {sqlite3.SQLITE_FULL}
-_SQLITE_DENIED = {
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_PERM,
-    sqlite3.SQLITE_AUTH,
-    # SQLite does not say why it cannot open a file; that the file is there was checked before.
-    sqlite3.SQLITE_CANTOPEN,
-}
-_SQLITE_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
-_SQLITE_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 @contextmanager
@@ -61,20 +45,21 @@ def translated(folder: Path) -> Iterator[None]:
 
 def _from_system(error: OSError, folder: Path) -> NbvcError:
     reason = error.strerror or str(error)
-    if error.errno in _FULL:
+    fault = fault_of_system(error)
+    if fault is Fault.FULL:
         return _full(folder)
-    if error.errno in _DENIED:
+    if fault is Fault.DENIED:
         return _denied(folder, reason)
-    if error.errno in _IN_THE_WAY:
+    if fault is Fault.IN_THE_WAY:
         return StoreNotFound(
             f"There is no store in {folder}: a file is in the way.",
             hint="Choose another folder, or move that file away.",
         )
-    if error.errno == errno.ENOENT:
+    if fault is Fault.ABSENT:
         return StoreNotFound(
             f"There is no store in {folder}: {reason}.", hint="nbvc init makes a store."
         )
-    if error.errno in _PASSING:
+    if fault is Fault.BUSY:
         return StoreUnavailable(f"The store in {folder} cannot be used right now: {reason}.")
     return StoreError(
         f"The store in {folder} cannot be read or written: {reason}.", hint="Check the disk."
@@ -82,18 +67,17 @@ def _from_system(error: OSError, folder: Path) -> NbvcError:
 
 
 def _from_sqlite(error: sqlite3.Error, folder: Path) -> NbvcError:
-    # Errors of the Python layer carry no code; the low byte is the kind of an extended one.
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-    if code in _SQLITE_FULL:
+    fault = fault_of_sqlite(error, folder)
+    if fault is Fault.FULL:
         return _full(folder)
-    if code in _SQLITE_DENIED:
+    if fault is Fault.DENIED:
         return _denied(folder, str(error))
-    if code in _SQLITE_BUSY:
+    if fault is Fault.BUSY:
         return StoreUnavailable(
             f"Another process is using the store in {folder} and did not let go in time.",
             hint="Try again; if it stays so, look for a process that hangs.",
         )
-    if code in _SQLITE_DAMAGED:
+    if fault is Fault.DAMAGED:
         return IntegrityError(
             f"The index of the store in {folder} is damaged: {error}.",
             hint=f"Keep a copy of {folder} as it is, then bring it back from a backup.",
@@ -106,7 +90,7 @@ def _from_sqlite(error: sqlite3.Error, folder: Path) -> NbvcError:
 
 def _full(folder: Path) -> StoreError:
     return StoreError(
-        f"The disk that holds {folder} is full, or your quota is used up; nothing was stored.",
+        f"The disk that holds {folder} is full, or your quota is used up.",
         hint="Free some space there, then repeat the command.",
     )
 

@@ -21,10 +21,10 @@ from nbvc.errors import (
     NotebookNotFound,
     UnsavedChanges,
 )
+from nbvc.faults import Fault, fault_of_system
 from nbvc.model import CONTROL_FOLDERS, NOTEBOOK_SUFFIX, NotebookKey
 from nbvc.text import typed
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 _TEMPORARY = (".nbvc-", ".tmp")
 _ABANDONED_NS = 3_600_000_000_000
@@ -303,19 +303,20 @@ def inside(folder: Path, path: Path) -> PurePosixPath:
 
 
 def _explain(error: OSError, path: Path) -> NbvcError:
-    if isinstance(error, FileExistsError | NotADirectoryError | IsADirectoryError):
+    fault = fault_of_system(error)
+    if fault is Fault.IN_THE_WAY:
         return AlreadyExists(
             f"{path} cannot be written: something else of that name is in the way.",
             hint="Move that away first.",
         )
     if error.errno == errno.ENAMETOOLONG:
         return InvalidKey(f"{path.name[:40]}... is too long a name for a file here.")
-    if error.errno in _FULL:
+    if fault is Fault.FULL:
         return NbvcError(
             f"{path.name} could not be written: the disk that holds {path.parent} is full.",
             hint="Nothing was changed. Make room, then run the command again.",
         )
-    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+    if fault is Fault.DENIED:
         return AccessDenied(
             f"{path.parent} may not be written to ({error.strerror}).", hint=f"ls -ld {path.parent}"
         )

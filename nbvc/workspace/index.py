@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbvc.errors import AccessDenied, IntegrityError, NbvcError, StoreUnavailable
+from nbvc.faults import Fault, fault_of_sqlite
 from nbvc.manifest.records import RecordFile, decode, encode
 from nbvc.model import Digest, VersionId
 from nbvc.workspace.files import Stamp
@@ -173,21 +174,28 @@ class Index:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            text = str(error)
-            if "locked" in text or "busy" in text:
-                raise StoreUnavailable(
-                    f"{self._path} is in use by another program.", hint="Run the command again."
-                ) from error
-            if "readonly" in text or "unable to open" in text:
-                raise AccessDenied(f"{self._path} may not be written to.") from error
-            if "full" in text:
-                raise NbvcError(
-                    f"The disk that holds {self._path.parent} is full.", hint="Make room there."
-                ) from error
-            raise IntegrityError(
-                f"{self._path} is damaged ({text}).",
-                hint=f"Remove it: all of it can be learned again from the store. rm {self._path}",
-            ) from error
+            raise self._explain(error) from error
+
+    def _explain(self, error: sqlite3.DatabaseError) -> NbvcError:
+        fault = fault_of_sqlite(error, self._path.parent)
+        if fault is Fault.FULL:
+            return NbvcError(
+                f"The disk that holds {self._path.parent} is full.", hint="Make room there."
+            )
+        if fault is Fault.DENIED:
+            return AccessDenied(f"{self._path} may not be written to.")
+        if fault is Fault.BUSY:
+            return StoreUnavailable(
+                f"{self._path} is in use by another program.", hint="Run the command again."
+            )
+        if fault is Fault.FAILING:
+            return NbvcError(
+                f"{self._path} cannot be read or written: {error}.", hint="Check the disk."
+            )
+        return IntegrityError(
+            f"{self._path} is damaged ({error}).",
+            hint=f"Remove it: all of it can be learned again from the store. rm {self._path}",
+        )
 
 
 def _row(entry: Entry) -> _Row:

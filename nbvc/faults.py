@@ -1,0 +1,89 @@
+"""What kind of trouble the operating system or SQLite reports, for all who touch the local disk."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
+_LEAST_FREE_BYTES = 128 * 1024
+"""With less, SQLite cannot make its shared memory (32 KB) and log, and calls that an I/O error."""
+
+
+class Fault(Enum):
+    """A kind of trouble, by what the user can do about it."""
+
+    FULL = auto()
+    DENIED = auto()
+    ABSENT = auto()
+    IN_THE_WAY = auto()
+    BUSY = auto()
+    DAMAGED = auto()
+    FAILING = auto()
+    OTHER = auto()
+
+
+_OF_SYSTEM = {
+    errno.ENOSPC: Fault.FULL,
+    errno.EDQUOT: Fault.FULL,
+    errno.EFBIG: Fault.FULL,
+    errno.EACCES: Fault.DENIED,
+    errno.EPERM: Fault.DENIED,
+    errno.EROFS: Fault.DENIED,
+    errno.ENOENT: Fault.ABSENT,
+    errno.ENOTDIR: Fault.IN_THE_WAY,
+    errno.EEXIST: Fault.IN_THE_WAY,
+    errno.EISDIR: Fault.IN_THE_WAY,
+    errno.EMFILE: Fault.BUSY,
+    errno.ENFILE: Fault.BUSY,
+    errno.EAGAIN: Fault.BUSY,
+    errno.EBUSY: Fault.BUSY,
+    errno.ESTALE: Fault.BUSY,
+    errno.ETIMEDOUT: Fault.BUSY,
+    errno.EIO: Fault.FAILING,
+}
+
+
+def fault_of_system(error: OSError) -> Fault:
+    """Return what kind of trouble *error* is."""
+    return _OF_SYSTEM.get(error.errno or 0, Fault.OTHER)
+
+
+def fault_of_sqlite(error: sqlite3.Error, folder: Path) -> Fault:
+    """Return what kind of trouble *error* is, of a database in *folder*."""
+    import sqlite3
+
+    kinds = {
+        sqlite3.SQLITE_FULL: Fault.FULL,
+        sqlite3.SQLITE_READONLY: Fault.DENIED,
+        sqlite3.SQLITE_PERM: Fault.DENIED,
+        sqlite3.SQLITE_AUTH: Fault.DENIED,
+        # SQLite does not say why it cannot open a file.
+        sqlite3.SQLITE_CANTOPEN: Fault.DENIED,
+        sqlite3.SQLITE_BUSY: Fault.BUSY,
+        sqlite3.SQLITE_LOCKED: Fault.BUSY,
+        sqlite3.SQLITE_PROTOCOL: Fault.BUSY,
+        sqlite3.SQLITE_CORRUPT: Fault.DAMAGED,
+        sqlite3.SQLITE_NOTADB: Fault.DAMAGED,
+        sqlite3.SQLITE_IOERR: Fault.FAILING,
+    }
+    # Errors of the Python layer carry no code; the low byte is the kind of an extended one.
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    fault = kinds.get(code, Fault.OTHER)
+    if fault in {Fault.FAILING, Fault.DENIED} and _is_full(folder):
+        return Fault.FULL
+    return fault
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        # A file system that cannot be written to may call itself full as well.
+        return os.access(folder, os.W_OK) and shutil.disk_usage(folder).free < _LEAST_FREE_BYTES
+    except OSError:
+        return False
