@@ -171,6 +171,8 @@ class Record:
         changes: What changed against the parent, where it is known.
         source: Where the bytes were taken from, for published and renamed versions.
         prev: SHA-256 of the previous record, or ``None`` for the first.
+        stands_for: Only in a record that was rebuilt without its original: the hash that the next
+            record names as its ``prev``.
         extra: Fields that this release does not know; kept as they are.
     """
 
@@ -186,6 +188,7 @@ class Record:
     changes: Changes | None = None
     source: Source | None = None
     prev: Digest | None = None
+    stands_for: Digest | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -201,6 +204,8 @@ class Version:
         number: ``None`` for a version that no record names (*unindexed*).
         tags: Names that people gave to this version, sorted.
         published: Whether the published area shows this version now.
+        missing: Whether the store no longer has its bytes: its listing lacks them, or a repair
+            found so. False also where a listing that was cut off cannot tell.
     """
 
     key: NotebookKey
@@ -217,6 +222,7 @@ class Version:
     source: Source | None = None
     tags: tuple[str, ...] = ()
     published: bool = False
+    missing: bool = False
 
     @property
     def indexed(self) -> bool:

@@ -82,6 +82,12 @@ def copies(number: int, first: int) -> int:
     return min(stride - 1, number - first)
 
 
+def names_of(record: Document) -> set[str | None]:
+    """Return the hashes by which the next record may name this one."""
+    rebuilt = {record["stands_for"]} if "stands_for" in record else set()
+    return {sha256(canonical(record)), *rebuilt}
+
+
 def read_state(bucket: Bucket, area: str, key: str) -> Document | None:
     """Return the newest state, after a check of all of them."""
     states = sequence(bucket, f".nbvc/{area}/{key}/s/")
@@ -110,8 +116,8 @@ def read_versions(bucket: Bucket, area: str, key: str) -> list[Document]:
             need(file["first"] == segment["first"], f"v{number} begins elsewhere")
             record = record_of(file)
             need(number == len(found) + 1, "numbers have a gap")
-            expected = sha256(canonical(found[-1])) if found else None
-            need(record["prev"] == expected, f"the chain breaks at v{number}")
+            expected = names_of(found[-1]) if found else {None}
+            need(record["prev"] in expected, f"the chain breaks at v{number}")
             count = copies(number, segment["first"])
             need(file["recent"] == found[::-1][:count], f"copies in v{number}")
             need(len(file["recent"]) == count, f"the number of copies in v{number}")

@@ -116,6 +116,13 @@ def decode(data: bytes, *, what: str) -> RecordFile:
     return RecordFile(record=record, recent=recent, first=first)
 
 
+def follows(newer: Record, older: Record) -> bool:
+    """Return whether *newer* names the hash of *older*, or the one that *older* stands for."""
+    return newer.prev == record_hash(older) or (
+        older.stands_for is not None and newer.prev == older.stands_for
+    )
+
+
 def check_chain(records: Sequence[Record], *, what: str) -> None:
     """Check that each of *records*, newest first, names the hash of the next one.
 
@@ -123,7 +130,7 @@ def check_chain(records: Sequence[Record], *, what: str) -> None:
         IntegrityError: One does not, or their numbers do not count down by one.
     """
     for newer, older in pairwise(records):
-        if newer.number != older.number + 1 or newer.prev != record_hash(older):
+        if newer.number != older.number + 1 or not follows(newer, older):
             raise IntegrityError(
                 f"The {what} breaks the hash chain between v{older.number} and v{newer.number}: "
                 "one of them was altered."
@@ -147,11 +154,14 @@ def _to_document(record: Record) -> dict[str, Any]:
     )
     if record.source:
         document["source"] = source_to_document(record.source)
+    if record.stands_for:
+        document["stands_for"] = record.stands_for
     return document
 
 
 def _from_document(document: Mapping[str, Any]) -> Record:
     changes, prev = document["changes"], document["prev"]
+    stands_for = document.get("stands_for")
     return Record(
         number=_integer(document["number"]),
         digest=Digest(document["digest"]),
@@ -165,6 +175,7 @@ def _from_document(document: Mapping[str, Any]) -> Record:
         changes=Changes(**changes) if changes else None,
         source=source_from_document(document["source"]) if document.get("source") else None,
         prev=Digest(prev) if prev is not None else None,
+        stands_for=Digest(stands_for) if stands_for is not None else None,
         extra={name: value for name, value in document.items() if name not in _KNOWN},
     )
 

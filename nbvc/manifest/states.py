@@ -42,12 +42,15 @@ class State:
         write_id: Random token of the act.
         saved_at: When, by the clock of who did it; UTC.
         author: Who did it.
-        action: What was done: ``tag``, ``untag``, ``rename``, ``moved``, ``remove``, ``restore``...
+        action: What was done: ``tag``, ``untag``, ``rename``, ``moved``, ``remove``, ``restore``,
+            ``unpublish``, ``repair``, ``gone``...
         tags: Name to version number.
         segments: Earlier names, oldest part first.
         moved_to: Present name of the notebook, where it was renamed.
         removed: Whether it was removed, or unpublished.
         prev: SHA-256 of the bytes of the previous state.
+        gone: Numbers, from first to last, whose bytes the store has lost for good, and of which a
+            repair has said so.
         extra: Fields that this release does not know; kept as they are.
     """
 
@@ -61,7 +64,12 @@ class State:
     moved_to: NotebookKey | None = None
     removed: bool = False
     prev: Digest | None = None
+    gone: tuple[tuple[int, int], ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def is_gone(self, number: int) -> bool:
+        """Return whether a repair has said that the bytes of *number* are lost."""
+        return any(first <= number <= last for first, last in self.gone)
 
 
 _KNOWN = frozenset(State.__dataclass_fields__) - {"extra"}
@@ -83,6 +91,8 @@ def encode(state: State) -> bytes:
         removed=state.removed,
         prev=state.prev,
     )
+    if state.gone:
+        document["gone"] = [list(numbers) for numbers in state.gone]
     return seal(document)
 
 
@@ -110,6 +120,7 @@ def decode(data: bytes, *, what: str) -> State:
             moved_to=NotebookKey(document["moved_to"]) if document["moved_to"] else None,
             removed=bool(document["removed"]),
             prev=Digest(document["prev"]) if document["prev"] else None,
+            gone=tuple((int(first), int(last)) for first, last in document.get("gone", ())),
             extra={name: value for name, value in document.items() if name not in _KNOWN},
         )
     except MALFORMED as error:

@@ -116,6 +116,7 @@ records = st.builds(
     changes=st.none() | changes,
     source=st.none() | sources,
     prev=st.none() | digests,
+    stands_for=st.none() | digests,
     extra=unknown_fields,
 )
 states = st.builds(
@@ -132,5 +133,6 @@ states = st.builds(
     moved_to=st.none() | keys,
     removed=st.booleans(),
     prev=st.none() | digests,
+    gone=st.lists(st.tuples(numbers, numbers), max_size=3).map(tuple),
     extra=unknown_fields,
 )

@@ -129,6 +129,29 @@ def test_different_records_have_different_hashes(one: Record, other: Record) -> 
     assert (record_hash(one) == record_hash(other)) == same
 
 
+def test_a_rebuilt_record_stands_for_the_one_that_the_next_names() -> None:
+    """Its own hash is that of what it says now, so one change more breaks the chain after it."""
+    older, newer = chain(2)
+    rebuilt = replace(older, message="lost", stands_for=newer.prev)
+    assert record_hash(rebuilt) != newer.prev
+    file = RecordFile(record=newer, recent=(rebuilt,))
+    assert read(encode(file)) == file
+    after_it = replace(newer, prev=record_hash(rebuilt))
+    check_chain([after_it, rebuilt], what="manifest")
+    with pytest.raises(IntegrityError, match="v1 and v2"):
+        check_chain([after_it, replace(rebuilt, message="altered")], what="manifest")
+    with pytest.raises(IntegrityError, match="v1 and v2"):
+        check_chain([newer, replace(rebuilt, stands_for=Digest.of(b"other"))], what="manifest")
+
+
+def test_an_ordinary_record_stands_for_nothing_else() -> None:
+    """Only its own hash is a name for it: no hash at all is none, and its bytes are as ever."""
+    older, newer = chain(2)
+    assert b"stands_for" not in encode(RecordFile(record=newer, recent=(older,)))
+    with pytest.raises(IntegrityError):
+        check_chain([replace(newer, prev=None), older], what="manifest")
+
+
 def test_an_ordinary_file_is_at_most_8_kilobytes() -> None:
     """A record with its 15 copies, with messages as people write them, stays in the cost model."""
     assert len(encode(file_of(chain(31)))) <= 8 * 1024 - 200

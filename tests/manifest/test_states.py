@@ -48,17 +48,26 @@ def test_every_damaged_byte_shows() -> None:
     assert_damage_shows(encode(STATE), read)
 
 
-@pytest.mark.parametrize("name", sorted(json.loads(encode(STATE)).keys() - {"check"}))
+@pytest.mark.parametrize("name", sorted(json.loads(encode(STATE)).keys() - {"check"} | {"gone"}))
 @pytest.mark.parametrize("value", ["missing", None, 2.5, "../x", [1], {"a": "b"}, 1e300])
 def test_a_sealed_document_that_is_no_state_is_an_integrity_error(name: str, value: object) -> None:
     """Members missing or of another kind give a clear error or a state, never a crash."""
     document = json.loads(encode(STATE))
     del document["check"]
-    document[name] = value
     if value == "missing":
-        del document[name]
+        document.pop(name, None)
+    else:
+        document[name] = value
     with suppress(IntegrityError, StoreMisconfigured):
         assert isinstance(read(seal(document)), State)
+
+
+def test_only_a_state_that_knows_of_lost_numbers_says_so() -> None:
+    """Both ends of a range count, and the bytes of all other states are as they ever were."""
+    state = replace(STATE, gone=((2, 2), (5, 7)))
+    assert read(encode(state)) == state
+    assert [number for number in range(10) if state.is_gone(number)] == [2, 5, 6, 7]
+    assert b'"gone"' not in encode(STATE)
 
 
 def test_two_states_that_differ_have_different_bytes() -> None:
