@@ -1,51 +1,49 @@
 """Start a real S3 server on loopback (see ``scripts/s3-server --help``).
 
-Needs nothing but the standard library. Each server is installed once, from PyPI, into a virtual
-environment of its own in the user's cache folder; where the running Python has it, that is used.
+Needs nothing but the standard library. Ceph comes from the system's packages. Each other server is
+installed once, from PyPI, into a virtual environment of its own in the user's cache folder; where
+the running Python has it, that is used.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import http.client
 import importlib.util
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import ceph_cluster
+import server_processes as processes
 import setup_environment as setup
+from server_processes import HOST, StartError
 from setup_environment import SetupError, say
 
 SCRIPTS = Path(__file__).resolve().parent
-HOST = "127.0.0.1"
 ACCESS_KEY = "test"
 SECRET_KEY = "testtest"
-START_TIMEOUT_SECONDS = 90
-STOP_TIMEOUT_SECONDS = 5
-LOG_TAIL_LINES = 40
 STAMP = "ready"
-KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
-"""What a server sees of the caller's variables: no settings of its own, no credentials."""
-
 EXAMPLES = """\
 examples:
   scripts/s3-server ministack                       run until Ctrl-C
   scripts/s3-server localstack --port 4566
+  scripts/s3-server ceph
   scripts/s3-server run ministack -- pytest -m real_s3
                                                     run a command against a fresh server
 
 moto is for quick looks: its conditional writes are no match for a race, and it checks no checksums.
-The servers are installed below $NBVC_SERVERS_DIR, by default ~/.cache/nbvc/servers.
+ceph is a real, distributed object store, and needs packages of Debian or Ubuntu: where they are
+missing, the exit status is 77. The others are installed below $NBVC_SERVERS_DIR, by default
+~/.cache/nbvc/servers.
 """
 
 
@@ -125,8 +123,7 @@ SERVERS = {
 }
 
 
-class StartError(Exception):
-    """The server did not start; the message is for the user."""
+NAMES = (*SERVERS, ceph_cluster.NAME)
 
 
 def main(arguments: list[str]) -> int:
@@ -139,6 +136,9 @@ def main(arguments: list[str]) -> int:
             if options.command:
                 return run_command(options.command, url, is_alive)
             return serve(url, is_alive)
+    except ceph_cluster.MissingProgramsError as error:
+        say(f"error: {error}\n")
+        return ceph_cluster.MISSING_STATUS
     except (SetupError, StartError, OSError) as error:
         say(f"error: {error}\n")
         return 1
@@ -151,12 +151,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     own, _, command = split_at(arguments, "--")
     parser = argparse.ArgumentParser(
         prog="scripts/s3-server",
-        usage="%(prog)s [run] {" + ",".join(SERVERS) + "} [--port N] [-- COMMAND...]",
+        usage="%(prog)s [run] {" + ",".join(NAMES) + "} [--port N] [-- COMMAND...]",
         description="Start a real S3 server on loopback, until Ctrl-C or for one command.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("server", choices=SERVERS, help="which server")
+    parser.add_argument("server", choices=NAMES, help="which server")
     parser.add_argument("--port", type=int, default=0, help="default: any free port")
     is_run = own[:1] == ["run"]
     options = parser.parse_args(own[1:] if is_run else own)
@@ -232,89 +232,23 @@ def running(name: str, port: int) -> Iterator[tuple[str, Callable[[], bool]]]:
         SetupError: It could not be installed.
         StartError: It did not become ready in time; the end of its log is in the message.
     """
+    if name == ceph_cluster.NAME:
+        keys = {"access_key": ACCESS_KEY, "secret_key": SECRET_KEY}
+        with ceph_cluster.running(port, **keys) as cluster:
+            yield cluster
+        return
     server = SERVERS[name]
     python = installed(name, server)
-    with tempfile.TemporaryDirectory(prefix=f"nbvc-{name}-", ignore_cleanup_errors=True) as folder:
-        port = free_port(port)
-        log = Path(folder) / "log"
-        with log.open("wb") as output:
-            process = start(server, python, port, Path(folder), output.fileno())
+    prefix = f"nbvc-{name}-"
+    with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as path:
+        folder, port = Path(path), processes.free_port(port)
+        command, variables = [python, *server.arguments(port)], server.variables(port, folder)
+        process = processes.start(command, folder, folder / "log", variables)
         try:
-            wait_until_ready(name, server, process, port, log)
+            processes.wait_until_ready(name, process, port, server.health, folder / "log")
             yield f"http://{HOST}:{port}", lambda: process.poll() is None
         finally:
-            stop(process)
-
-
-def free_port(port: int) -> int:
-    """Return *port*, or any free one for 0.
-
-    Raises:
-        StartError: It is taken.
-    """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            raise StartError(f"port {port} of {HOST} cannot be used: {error.strerror}") from error
-        return int(probe.getsockname()[1])
-
-
-def start(
-    server: Server, python: str, port: int, folder: Path, output: int
-) -> subprocess.Popen[bytes]:
-    """Start the process in a session of its own, so that Ctrl-C is ours to pass on."""
-    kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-    return subprocess.Popen(
-        [python, *server.arguments(port)],
-        cwd=folder,
-        env={**kept, "HOME": str(folder), **server.variables(port, folder)},
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-
-
-def wait_until_ready(
-    name: str, server: Server, process: subprocess.Popen[bytes], port: int, log: Path
-) -> None:
-    """Wait until the server answers.
-
-    Raises:
-        StartError: It ended, or did not answer in time.
-    """
-    deadline = time.monotonic() + START_TIMEOUT_SECONDS
-    while not answers(port, server.health):
-        status = process.poll()
-        if status is not None or time.monotonic() > deadline:
-            what = "is not ready" if status is None else f"ended with status {status}"
-            lines = log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]
-            raise StartError("\n".join([f"{name} {what}; the end of its log:", *lines]))
-        time.sleep(0.05)
-
-
-def answers(port: int, path: str) -> bool:
-    """Tell whether the server answers 200, without regard to proxies."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=5)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """End the server and its children; by force where it takes too long, as LocalStack may."""
-    for signal_number in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal_number)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_TIMEOUT_SECONDS)
-            return
+            processes.stop(process)
 
 
 # --- installing -----------------------------------------------------------------------------------
