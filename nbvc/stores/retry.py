@@ -41,7 +41,7 @@ class RetryPolicy:
         attempts: Attempts at one request, the first included; at least 1.
         base_seconds: Longest first wait.
         cap_seconds: Longest wait, unless the store asks for more.
-        deadline_seconds: No attempt begins later than this after the first one.
+        deadline_seconds: No attempt begins later than this after the store began to fail.
     """
 
     attempts: int = 5
@@ -60,6 +60,10 @@ class RetryingStore:
 
     A listing that is ``Paged`` goes on at the page that failed. Any other is begun again as long
     as it has yielded nothing, and raises after that.
+
+    All requests share one deadline: it counts from the first failure since a request was answered,
+    so that a command of many requests waits no longer for a store that is gone than one request
+    does. And once a request was given up, each later one is tried once, until one is answered.
 
     Attributes:
         inner: The store without retries.
@@ -88,6 +92,7 @@ class RetryingStore:
         self._sleep = sleep
         self._jitter = jitter
         self._clock = clock
+        self._outage = _Outage()
 
     @property
     def url(self) -> str:
@@ -153,9 +158,9 @@ class RetryingStore:
         attempts = self._attempts()
         while True:
             try:
-                return self.inner.delete(key)
+                return self._ask(lambda: self.inner.delete(key))
             except OutcomeUnknown as error:
-                marker = self._look(error, attempts, lambda store: _latest_marker(store, key))
+                marker = self._look(error, lambda store: _latest_marker(store, key))
                 if marker is not None:
                     return marker
                 attempts.wait_after(error)
@@ -167,7 +172,7 @@ class RetryingStore:
         attempts = self._attempts()
         while True:
             try:
-                return self.inner.delete_version(key, version_id)
+                return self._ask(lambda: self.inner.delete_version(key, version_id))
             except OutcomeUnknown as error:
                 attempts.wait_after(error)
             except NbvcError as error:
@@ -182,13 +187,13 @@ class RetryingStore:
         self.inner.close()
 
     def _attempts(self) -> _Attempts:
-        return _Attempts(self._policy, self._sleep, self._jitter, self._clock)
+        return _Attempts(self._policy, self._sleep, self._jitter, self._clock, self._outage)
 
     def _repeat(self, request: Callable[[], T]) -> T:
         attempts = self._attempts()
         while True:
             try:
-                return request()
+                return self._ask(request)
             except NbvcError as error:
                 attempts.wait_after_retryable(error)
 
@@ -198,35 +203,41 @@ class RetryingStore:
         unknown: OutcomeUnknown | None = None
         while True:
             try:
-                return request()
+                return self._ask(request)
             except OutcomeUnknown as error:
                 unknown = error
-                if found := self._find(error, attempts, key, write_id):
+                if found := self._find(error, key, write_id):
                     return found
                 attempts.wait_after(error)
             except PreconditionFailed:
                 # What stands in the way may be our own earlier attempt.
-                if unknown and (found := self._find(unknown, attempts, key, write_id)):
+                if unknown and (found := self._find(unknown, key, write_id)):
                     return found
                 raise
             except NbvcError as error:
                 # "Nothing was changed" holds for the last attempt only, not for an earlier one.
                 attempts.wait_after_retryable(error, final=unknown)
 
-    def _find(
-        self, error: OutcomeUnknown, attempts: _Attempts, key: Key, write_id: str | None
-    ) -> Stored | None:
+    def _ask(self, request: Callable[[], T]) -> T:
+        """Send one request, and take note of whether the store answers at all."""
+        try:
+            reply = request()
+        except (StoreUnavailable, OutcomeUnknown):
+            raise
+        except NbvcError:
+            self._outage.end()
+            raise
+        self._outage.end()
+        return reply
+
+    def _find(self, error: OutcomeUnknown, key: Key, write_id: str | None) -> Stored | None:
         if write_id is None:
             raise error
-        return self._look(error, attempts, lambda store: find_write(store, key, write_id))
+        return self._look(error, lambda store: find_write(store, key, write_id))
 
-    def _look(self, error: OutcomeUnknown, attempts: _Attempts, look: Callable[[Store], T]) -> T:
-        policy = attempts.remaining_policy()
-        store = RetryingStore(
-            self.inner, policy, sleep=self._sleep, jitter=self._jitter, clock=self._clock
-        )
+    def _look(self, error: OutcomeUnknown, look: Callable[[Store], T]) -> T:
         try:
-            return look(store)
+            return look(self)
         except NbvcError:
             raise error from None
 
@@ -236,7 +247,7 @@ class RetryingStore:
         started = False
         while True:
             try:
-                entry = next(listing)
+                entry = self._ask(listing.__next__)
             except StopIteration:
                 return
             except NbvcError as error:
@@ -251,6 +262,28 @@ class RetryingStore:
                 attempts = self._attempts()
 
 
+class _Outage:
+    """Since when a store has not answered, and whether a request to it was given up since.
+
+    Threads share it without a lock: at worst one of them makes an attempt too many.
+    """
+
+    def __init__(self) -> None:
+        self.given_up = False
+        self._began: float | None = None
+
+    def began(self, now: float) -> float:
+        """Return when it began, which is now if the store has answered until now."""
+        if self._began is None:
+            self._began = now
+        return self._began
+
+    def end(self) -> None:
+        """Take note of an answer."""
+        self.given_up = False
+        self._began = None
+
+
 class _Attempts:
     """Counts the attempts at one request, and waits between them."""
 
@@ -260,13 +293,16 @@ class _Attempts:
         sleep: Callable[[float], None],
         jitter: Callable[[], float],
         clock: Callable[[], float],
+        outage: _Outage,
     ) -> None:
         self._policy = policy
         self._sleep = sleep
         self._jitter = jitter
         self._clock = clock
+        self._outage = outage
+        self._allowed = 1 if outage.given_up else policy.attempts
         self._made = 1
-        self._deadline = clock() + policy.deadline_seconds
+        self._began = clock()
 
     def wait_after_retryable(self, error: NbvcError, *, final: NbvcError | None = None) -> None:
         """Wait, or raise *error* where another attempt cannot help or may not be made.
@@ -280,20 +316,12 @@ class _Attempts:
     def wait_after(self, error: NbvcError, *, final: NbvcError | None = None) -> None:
         """Wait for the next attempt, or raise *final* or *error* if there may be none."""
         seconds = self._pause(error)
-        if self._made >= self._policy.attempts or self._clock() + seconds > self._deadline:
+        deadline = min(self._began, self._outage.began(self._began)) + self._policy.deadline_seconds
+        if self._made >= self._allowed or self._clock() + seconds > deadline:
+            self._outage.given_up = True
             raise final or error
         self._made += 1
         self._sleep(seconds)
-
-    def remaining_policy(self) -> RetryPolicy:
-        """Return the policy for requests that belong to this one: the same deadline."""
-        left = max(0.0, self._deadline - self._clock())
-        return RetryPolicy(
-            attempts=self._policy.attempts,
-            base_seconds=self._policy.base_seconds,
-            cap_seconds=self._policy.cap_seconds,
-            deadline_seconds=left,
-        )
 
     def _pause(self, error: NbvcError) -> float:
         longest = min(self._policy.cap_seconds, self._policy.base_seconds * 2.0 ** (self._made - 1))

@@ -13,6 +13,7 @@ from nbvc.errors import (
     OutcomeUnknown,
     PreconditionFailed,
     StoreUnavailable,
+    VersionNotFound,
 )
 from nbvc.stores.base import WRITE_ID, Create, Overwrite, PutMode, Store, Stored
 from nbvc.stores.landing import LOOK_LIMIT
@@ -178,6 +179,34 @@ def test_no_attempt_begins_after_the_deadline(
     with pytest.raises(StoreUnavailable):
         store.get("k")
     assert time.naps == [40]
+
+
+def test_requests_to_a_store_that_is_gone_share_one_deadline(
+    store: RetryingStore, faulty: FaultyStore, time: FakeTime
+) -> None:
+    """What an outage has cost already is not waited for again by the next request."""
+    faulty.plan("get", unavailable(retry_after_seconds=40), unavailable(retry_after_seconds=40))
+    faulty.plan("head", unavailable(retry_after_seconds=1))
+    with pytest.raises(StoreUnavailable):
+        store.get("k")
+    with pytest.raises(StoreUnavailable):
+        store.head("k")
+    assert time.naps == [40]
+    assert faulty.requests == ["get", "get", "head"]
+
+
+def test_an_answer_ends_an_outage(
+    store: RetryingStore, faulty: FaultyStore, time: FakeTime
+) -> None:
+    """After one answer, whatever it says, requests have all their attempts again."""
+    faulty.plan("get", *[unavailable()] * 5)
+    with pytest.raises(StoreUnavailable):
+        store.get("k")
+    with pytest.raises(VersionNotFound):
+        store.head("k")
+    put(faulty.inner)
+    faulty.plan("get", *[unavailable()] * 4)
+    assert store.get("k").data == b"mine"
 
 
 # -- writes with an unknown outcome ----------------------------------------------------------------
