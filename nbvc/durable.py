@@ -10,8 +10,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def make_folder(folder: Path) -> None:
+def make_folder(folder: Path, *, mode: int = 0o777) -> None:
     """Make *folder* and its missing parents, each durably. Idempotent.
+
+    Args:
+        folder: The folder; one that exists stays as it is.
+        mode: Permissions of a new one, before the user's mask; its parents have the usual ones.
 
     Raises:
         OSError: It cannot be made, or a file is in the way.
@@ -19,7 +23,7 @@ def make_folder(folder: Path) -> None:
     if folder.is_dir():
         return
     make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(mode, exist_ok=True)
     # A parent such as /home may be writable or searchable, but not readable; it cannot be synced.
     with suppress(PermissionError):
         sync_folder(folder.parent)

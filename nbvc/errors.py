@@ -46,6 +46,8 @@ class NbvcError(Exception):
         kind: Stable name of the error for programs; never changes once released.
         exit_code: Exit status of the command line for this error.
         retryable: Whether the same call may succeed later without any change.
+        deferrable: Whether a version that could not be stored for it goes into the outbox, to be
+            delivered once the store can take it.
         message: What happened, to which thing, and why. Holds no secret.
         hint: What to type or change next, or ``None`` where there is nothing to say.
     """
@@ -53,6 +55,7 @@ class NbvcError(Exception):
     kind: ClassVar[str] = "error"
     exit_code: ClassVar[int] = 1
     retryable: ClassVar[bool] = False
+    deferrable: ClassVar[bool] = False
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -207,6 +210,7 @@ class StoreUnavailable(StoreError):
 
     kind = "store-unavailable"
     retryable = True
+    deferrable = True
 
     def __init__(
         self, message: str, *, hint: str | None = None, retry_after_seconds: float | None = None
@@ -222,12 +226,14 @@ class OutcomeUnknown(StoreError):
     """
 
     kind = "outcome-unknown"
+    deferrable = True
 
 
 class VersioningOff(StoreError):
     """The store answered without a version ID: it keeps no versions, so nothing is safe there."""
 
     kind = "versioning-off"
+    deferrable = True
 
 
 class ClockSkewed(StoreError):

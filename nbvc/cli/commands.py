@@ -17,6 +17,7 @@ _MODULES = {
     "save": "history",
     "store": "history",
     "status": "history",
+    "push": "delivering",
     "log": "history",
     "show": "history",
     "diff": "history",

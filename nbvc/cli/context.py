@@ -41,11 +41,15 @@ class State:
 
     @contextmanager
     def workspace(self) -> Iterator[Workspace]:
-        """Open the workspace of the working directory."""
+        """Open the workspace of the working directory; says what was delivered meanwhile."""
         from nbvc.workspace.core import Workspace
 
         with Workspace.open(environment=self.environment, flags=self.flags) as workspace:
-            yield workspace
+            try:
+                yield workspace
+            finally:
+                if workspace.delivered:
+                    self._note_delivered(workspace)
 
     def shared_workspace(self, stack: ExitStack) -> Workspace:
         """Open the workspace once for all that *stack* holds open."""
@@ -63,6 +67,12 @@ class State:
     def shown(self, workspace: Workspace, path: str) -> str:
         """Return a path of *workspace* as it is typed in the working directory."""
         return os.path.relpath(workspace.folder / path, self.environment.cwd.resolve())
+
+    def _note_delivered(self, workspace: Workspace) -> None:
+        from nbvc.cli.output import count
+
+        waited = count(len(workspace.delivered), "version")
+        self.output.note(f"Delivered {waited} that had waited in the outbox.")
 
     def ask(self, question: str) -> bool:
         """Ask a person; False where there is none."""

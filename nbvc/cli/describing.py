@@ -10,7 +10,9 @@ from nbvc.manifest.records import source_to_document
 if TYPE_CHECKING:
     from nbvc.model import Version
     from nbvc.repository import Listed, Repository
-    from nbvc.workspace.results import NotebookStatus, PublishResult, SaveResult
+    from nbvc.workspace.delivering import Delivery
+    from nbvc.workspace.outbox import Waiting
+    from nbvc.workspace.results import NotebookStatus, PublishResult, SaveResult, Status
 
 
 def version(found: Version) -> dict[str, Any]:
@@ -55,6 +57,7 @@ def saved(result: SaveResult) -> dict[str, Any]:
         "saved": result.saved,
         "parent": result.parent,
         "changes": asdict(result.changes) if result.changes else None,
+        "waiting": result.waiting,
     }
     if result.error is not None:
         described["error"] = result.error.to_dict()
@@ -82,6 +85,47 @@ def notebook_status(status: NotebookStatus) -> dict[str, Any]:
         "digest": status.digest,
         "latest": status.latest,
         "behind": status.behind,
+    }
+
+
+def outbox(status: Status) -> dict[str, Any]:
+    """Return the outbox as ``status --json`` prints it."""
+    return {
+        "waiting": [waiting(version) for version in status.waiting],
+        "damaged": [str(file) for file in status.damaged],
+        "last_error": asdict(status.failure) if status.failure else None,
+    }
+
+
+def waiting(version: Waiting) -> dict[str, Any]:
+    """Return one version of the outbox."""
+    return {
+        "path": version.path,
+        "key": version.key,
+        "digest": version.digest,
+        "size_bytes": version.size_bytes,
+        "saved_at": version.saved_at,
+        "author": version.author,
+        "message": version.message,
+        "store": version.store,
+        "sent": version.sent,
+        "error": asdict(version.reason) if version.reason else None,
+    }
+
+
+def delivery(found: Delivery) -> dict[str, Any]:
+    """Return a delivery as ``push --json`` prints it."""
+    return {
+        "delivered": [
+            {
+                **waiting(each.waited),
+                "number": each.record.number,
+                "version_id": each.record.version_id,
+            }
+            for each in found.delivered
+        ],
+        "waiting": [waiting(version) for version in found.waiting],
+        "error": found.error.to_dict() if found.error else None,
     }
 
 

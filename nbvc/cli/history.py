@@ -18,12 +18,12 @@ from nbvc.cli.context import (
     State,
     state_of,
 )
-from nbvc.text import typed
+from nbvc.text import printable_line, typed
 
 if TYPE_CHECKING:
     from nbvc.cli.targets import Target
     from nbvc.model import Version
-    from nbvc.workspace.results import NotebookStatus, SaveResult
+    from nbvc.workspace.results import NotebookStatus, SaveResult, Status
 
 _AUTHOR_ROOM = 16  # on a terminal
 _HEADERS = ("VERSION", "DIGEST", "SAVED", "AUTHOR", "SIZE", "CHANGES", "MARKS", "MESSAGE")
@@ -58,6 +58,12 @@ def save(
             "--allow-invalid", help="Also store a file that is no valid notebook, as it is."
         ),
     ] = False,
+    require_store: Annotated[
+        bool,
+        typer.Option(
+            "--require-store", help="Fail (exit 7) where a version can only wait in the outbox."
+        ),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Record the present state of notebooks as new versions.
@@ -66,7 +72,8 @@ def save(
     nbvc save
     nbvc save mine.ipynb -m "before the refactoring"
 
-    What has not changed since its latest version is left alone.
+    What has not changed since its latest version is left alone. Where the store cannot be reached,
+    versions wait in the outbox of this folder; nbvc push, or the next command, delivers them.
     """
     from nbvc.cli import describing
     from nbvc.workspace.results import SomeFailed
@@ -76,7 +83,10 @@ def save(
     with state.workspace() as workspace:
         try:
             results = workspace.save(
-                paths or [Path()], message=message, allow_invalid=allow_invalid
+                paths or [Path()],
+                message=message,
+                allow_invalid=allow_invalid,
+                require_store=require_store,
             )
         except SomeFailed as error:
             results, failure = error.results, error
@@ -110,12 +120,15 @@ def status(context: typer.Context, json: JsonOption = False) -> None:
                 "namespace": found.namespace,
                 "notebooks": [describing.notebook_status(entry) for entry in found.notebooks],
                 "unreachable": found.unreachable.to_dict() if found.unreachable else None,
+                "outbox": describing.outbox(found),
             }
         )
         return
     output = state.output
     output.data(f"Store      {found.store}")
     output.data(f"Namespace  {found.namespace}")
+    if found.waiting or found.damaged:
+        _print_outbox(state, found)
     rows = [_status_row(entry, shown[entry.path]) for entry in found.notebooks]
     if rows:
         output.data("")
@@ -280,11 +293,21 @@ def _report_saved(
 ) -> None:
     output = state.output
     saved = [result for result in results if result.saved]
-    unchanged = [result for result in results if not result.saved and result.error is None]
+    waiting = [result for result in results if result.waiting]
+    unchanged = [
+        result
+        for result in results
+        if not (result.saved or result.waiting) and result.error is None
+    ]
     for result in saved:
         _report_version(state, result, shown[result.path])
+    for result in waiting:
+        digest = result.digest.short if result.digest else ""
+        output.say(f"{shown[result.path]} {digest} waits in the outbox, safe on this disk.")
     for error in dict.fromkeys(result.error for result in results):  # one may stop many
-        if error is not None:
+        if error is not None and error.deferrable:
+            output.note(f"Not in the store yet: {error.message}")
+        elif error is not None:
             output.error(error)
     if not results:
         output.say("There are no notebooks here to save.")
@@ -300,6 +323,9 @@ def _report_saved(
         output.say(f"{compare if parent else ''}Publish it with: nbvc publish {path}")
     elif saved:
         output.say("List the versions of one with: nbvc log PATH")
+    if waiting:
+        it = "it" if len(waiting) == 1 else "them"
+        output.say(f"The next command that reaches the store delivers {it}, or: nbvc push")
 
 
 def _report_version(state: State, result: SaveResult, path: str) -> None:
@@ -316,12 +342,26 @@ def _report_version(state: State, result: SaveResult, path: str) -> None:
         )
 
 
-def _status_row(entry: NotebookStatus, path: str) -> tuple[str, str, str, str]:
-    from nbvc.text import printable_line
+def _print_outbox(state: State, found: Status) -> None:
+    from nbvc.cli.output import count, when
 
+    output, now = state.output, state.environment.now()
+    if found.waiting:
+        since = min(version.saved_at for version in found.waiting)
+        shown = when(since, now, relative=output.is_terminal)
+        waiting = count(len(found.waiting), "version")
+        output.data(f"Outbox     {waiting} waiting, the oldest since {shown}: nbvc push")
+    if found.failure is not None:
+        output.data(f"           last error: {printable_line(found.failure.message)}")
+    for file in found.damaged:
+        output.data(f"           damaged on this disk: {printable_line(str(file))}")
+
+
+def _status_row(entry: NotebookStatus, path: str) -> tuple[str, str, str, str]:
     words = {
         "missing": "file is gone",
         "new": "new, never saved",
+        "waiting": "waits in the outbox",
         "invalid": "its name cannot be stored",
     }
     behind = ""
@@ -373,7 +413,6 @@ def _log_rows(
 ) -> Iterator[tuple[str, ...]]:
     from nbvc.cli.output import size, when
     from nbvc.notebook import describe_changes
-    from nbvc.text import printable_line
 
     relative = state.output.is_terminal
     for version in versions:

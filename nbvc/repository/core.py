@@ -230,6 +230,23 @@ class Repository:
         self._cache.put(f"blobs/{draft.digest}", draft.data)
         return saved
 
+    def resume(
+        self,
+        key: NotebookKey,
+        draft: Draft,
+        act: Act,
+        known: Known | None = None,
+        *,
+        before: int = 0,
+    ) -> Known:
+        """Finish a save that was begun earlier; see :func:`nbvc.repository.saving.resume`."""
+        from nbvc.repository import saving
+
+        self.require_prepared()
+        saved = saving.resume(self._backend, key, draft, act, known, before=before)
+        self._cache.put(f"blobs/{draft.digest}", draft.data)
+        return saved
+
     def publish(
         self,
         version: Version,

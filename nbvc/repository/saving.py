@@ -9,15 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from nbvc.errors import PreconditionFailed
+from nbvc.errors import PreconditionFailed, VersionNotFound
 from nbvc.manifest.metadata import Provenance, to_metadata
 from nbvc.manifest.records import RecordFile
 from nbvc.model import Area, Digest, NotebookKey, Record, VersionId
 from nbvc.repository.acts import Act, Draft, Known
-from nbvc.repository.adopting import catch_up
+from nbvc.repository.adopting import ADOPTION_LIMIT, LOOKBACK, catch_up
 from nbvc.repository.backend import Backend
 from nbvc.repository.records import Manifest, RecordMaker
 from nbvc.stores.base import Create, Overwrite, PutMode, Replace, Stored
+from nbvc.stores.landing import find_write
 
 CONTENT_TYPE = "application/x-ipynb+json"
 
@@ -51,15 +52,95 @@ def save(backend: Backend, key: NotebookKey, draft: Draft, act: Act, known: Know
         OutcomeUnknown: No clear reply came, and none could be had; the version may be stored.
         VersioningOff: The store keeps no versions; nothing is acknowledged.
     """
-    manifest = Manifest(backend, Area.WORKSPACE, key)
     put = partial(_put, backend, key, draft, act)
     if known is not None:
         written = _put_after(backend, put, known)
     else:
+        manifest = Manifest(backend, Area.WORKSPACE, key)
         found = _put_unknowing(backend, put, manifest, key, draft.digest)
         if isinstance(found, Known):
             return found
         written = found
+    return _record(backend, key, draft, act, known, written)
+
+
+def resume(
+    backend: Backend, key: NotebookKey, draft: Draft, act: Act, known: Known | None, *, before: int
+) -> Known:
+    """Finish a save that was begun earlier, perhaps by a process that is gone.
+
+    What of it has reached the store is found by its write ID, so it becomes one version however
+    often it is resumed. Durable when this returns. 2 requests more than :func:`save`, and one for
+    each version without a record that others stored since.
+
+    Args:
+        backend: The store to work on.
+        key: The notebook.
+        draft: What was to be saved.
+        act: Whose write ID the save has.
+        known: The newest version that is known now.
+        before: A number that was claimed before the save began; 0 for none.
+
+    Raises:
+        OutcomeUnknown: As for :func:`save`; to be resumed again.
+        VersioningOff: The store keeps no versions; nothing is acknowledged.
+    """
+    landed = _find_landed(backend, key, act, before)
+    if isinstance(landed, Known):
+        return landed
+    if landed is None:
+        return save(backend, key, draft, act, known)
+    written = _Written(stored=landed, before=before, alone=False)
+    return _record(backend, key, draft, act, known, written)
+
+
+def _find_landed(
+    backend: Backend, key: NotebookKey, act: Act, before: int
+) -> Known | Stored | None:
+    """Return the version that carries the write ID of *act*, if there is one.
+
+    ``Known`` where it has its record, ``Stored`` where it has none yet.
+    """
+    manifest = Manifest(backend, Area.WORKSPACE, key)
+    data_key = backend.layout.data_key(Area.WORKSPACE, key)
+    newest = manifest.newest()
+    records: list[Record] = []
+    if newest is not None:
+        oldest = max(newest.first, min(before, newest.record.number) - LOOKBACK + 1)
+        records = list(manifest.back_from(newest, oldest))
+    for record in records:
+        if record.write_id == act.write_id:
+            return Known(
+                file=manifest.file(record.number), etag=_etag(backend, data_key, record.version_id)
+            )
+    return find_write(
+        backend.store,
+        data_key,
+        act.write_id,
+        limit=ADOPTION_LIMIT,
+        known={record.version_id for record in records},
+        until=records[-1].version_id if records and records[-1].number <= before else None,
+    )
+
+
+def _etag(backend: Backend, data_key: str, version_id: VersionId) -> str:
+    """Return the ETag of a version; for one that is gone by now, one that nothing has."""
+    try:
+        return backend.store.head(data_key, version_id).etag
+    except VersionNotFound:
+        return '"gone"'
+
+
+def _record(
+    backend: Backend,
+    key: NotebookKey,
+    draft: Draft,
+    act: Act,
+    known: Known | None,
+    written: _Written,
+) -> Known:
+    """Claim a number for a version that is stored, after those of others that lack one."""
+    manifest = Manifest(backend, Area.WORKSPACE, key)
     stored = written.stored
     file = None
     if written.alone:

@@ -109,7 +109,8 @@ def is_safe_to_replace(workspace: Workspace, path: str) -> bool:
         return True
     entry = workspace.index.get(path)
     digest = Digest.of(read_file(file, shown=path)[0])
-    if digest in _remembered(entry):
+    waiting = workspace.outbox.waiting(key=workspace.key_of(path))
+    if digest in _remembered(entry) or digest in {version.digest for version in waiting}:
         return True
     selector = Selector(base=Name(text=digest), back=0, text=digest)
     try:
@@ -128,4 +129,4 @@ def unsaved(path: str, version: Version | None = None) -> UnsavedChanges:
 
 def _remembered(entry: Entry) -> set[Digest]:
     known = {record.digest for record in entry.known.file} if entry.known else set()
-    return known | ({entry.base.digest} if entry.base else set())
+    return known | ({entry.base.digest} if entry.base and entry.base.version_id else set())

@@ -23,15 +23,19 @@ from nbvc.repository.settings import StoreSettings, decode, encode, read_setting
 from nbvc.workspace.choosing import choose_notebook, find_workspace, near_names, near_paths
 from nbvc.workspace.files import find_notebooks, inside, read_file
 from nbvc.workspace.index import Index
+from nbvc.workspace.outbox import FOLDER as OUTBOX_FOLDER
+from nbvc.workspace.outbox import Outbox
 from nbvc.workspace.session import Session
 from nbvc.workspace.settings import CONFIG_FILE, CONTROL_FOLDER, EMBEDDED
 
 if TYPE_CHECKING:
     from nbvc.diffing import Diff, DiffOptions
+    from nbvc.workspace.delivering import Delivered, Delivery
     from nbvc.workspace.results import CheckoutResult, PublishResult, SaveResult, Status
 
 INDEX_FILE = "workspace.sqlite3"
 EMBEDDED_FOLDER = "store"
+PUSH_WAIT_SECONDS = 60.0
 _STORE_SETTINGS = "store-settings"
 
 
@@ -45,6 +49,11 @@ class Workspace:
 
     Args:
         session: The surroundings; its ``folder`` is the workspace.
+
+    Attributes:
+        session: The surroundings.
+        folder: The workspace, absolute.
+        delivered: Versions that had waited in the outbox and were delivered since it was opened.
     """
 
     def __init__(self, session: Session) -> None:
@@ -52,6 +61,7 @@ class Workspace:
             raise WorkspaceNotFound("There is no workspace folder.")
         self.session = session
         self.folder = session.folder
+        self.delivered: list[Delivered] = []
         self._index: Index | None = None
         self._repository: Repository | None = None
 
@@ -128,17 +138,37 @@ class Workspace:
 
     @property
     def repository(self) -> Repository:
-        """The repository in the store, opened when it is first needed."""
+        """The repository in the store, opened when it is first needed.
+
+        What waits in the outbox is delivered then, so that whoever reads sees it. Where that fails,
+        it goes on waiting: the outbox keeps the reason.
+        """
+        if self._repository is None:
+            self.connect()
+            self.deliver()
+        return self.connect()
+
+    def connect(self) -> Repository:
+        """Return the repository like :attr:`repository`, and deliver nothing."""
         if self._repository is None:
             self._repository = self._open_repository()
         return self._repository
+
+    @cached_property
+    def store_setting(self) -> str:
+        """What the workspace says of its store: a URL, or ``embedded``."""
+        return self.session.settings.get("store") or ""
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        """The versions that wait for the store."""
+        return Outbox(self.folder / CONTROL_FOLDER / OUTBOX_FOLDER)
 
     @property
     def index(self) -> Index:
         """What is remembered here, opened when it is first needed."""
         if self._index is None:
-            store = self.session.settings.get("store")
-            binding = f"{store}\n{self.namespace}"
+            binding = f"{self.store_setting}\n{self.namespace}"
             self._index = Index(self.folder / CONTROL_FOLDER / INDEX_FILE, binding)
         return self._index
 
@@ -182,16 +212,21 @@ class Workspace:
         *,
         message: str = "",
         allow_invalid: bool = False,
+        require_store: bool = False,
     ) -> list[SaveResult]:
         """Record the present bytes of notebooks as versions.
 
         Durable when this returns. Idempotent: what has not changed since the latest version makes
         no new one, and no request. 2 requests for a changed notebook.
 
+        Where the store is not reached, or keeps no versions, the versions go into the outbox, which
+        is durable too: their results say that they wait.
+
         Args:
             paths: Notebooks, or folders of them; ``None``: all notebooks of the workspace.
             message: What to say about it.
             allow_invalid: Also store bytes that are no valid notebook.
+            require_store: Whether a version that only waits is an error. It waits all the same.
 
         Returns:
             What became of each notebook, in order.
@@ -203,7 +238,29 @@ class Workspace:
         from nbvc.workspace import saving
 
         given = [paths] if isinstance(paths, str | Path) else paths
-        return saving.save(self, given, message=message, allow_invalid=allow_invalid)
+        return saving.save(
+            self, given, message=message, allow_invalid=allow_invalid, require_store=require_store
+        )
+
+    def push(self) -> Delivery:
+        """Deliver what waits in the outbox, each version exactly once, in order.
+
+        Idempotent. Waits up to a minute for another process that delivers.
+
+        Returns:
+            What was delivered and what still waits, with the reason. Raises nothing for it.
+        """
+        return self.deliver(wait_seconds=PUSH_WAIT_SECONDS)
+
+    def deliver(self, *, wait_seconds: float = 0.0) -> Delivery:
+        """Deliver what waits in the outbox; see :func:`nbvc.workspace.delivering.deliver`."""
+        from nbvc.workspace.delivering import Delivery, deliver
+
+        if self.outbox.is_empty():
+            return Delivery()
+        delivery = deliver(self, wait_seconds=wait_seconds)
+        self.delivered += delivery.delivered
+        return delivery
 
     # Look
 

@@ -151,13 +151,11 @@ def move_file(source: Path, target: Path) -> None:
         AccessDenied: It may not be moved.
         NbvcError: The disk fails.
     """
-    try:
+    with explained(target):
         _link(target, source)
         durable.sync_folder(target.parent)
         source.unlink(missing_ok=True)
         durable.sync_folder(source.parent)
-    except OSError as error:
-        raise _explain(error, target) from error
 
 
 def remove_file(path: Path, expected: Stamp) -> None:
@@ -170,11 +168,9 @@ def remove_file(path: Path, expected: Stamp) -> None:
     """
     if stamp(path) != expected:
         raise _changed(path)
-    try:
+    with explained(path):
         path.unlink()
         durable.sync_folder(path.parent)
-    except OSError as error:
-        raise _explain(error, path) from error
 
 
 def _link(path: Path, source: Path) -> None:
@@ -200,7 +196,7 @@ def _changed(path: Path) -> UnsavedChanges:
 
 def _write(path: Path, data: bytes, token: str, put_in_place: Callable[[Path], None]) -> Stamp:
     temporary = path.with_name(token.join(_TEMPORARY))
-    try:
+    with explained(path):
         with contextlib.ExitStack() as stack:
             with temporary.open("xb") as file:
                 stack.callback(_remove, temporary)
@@ -211,8 +207,6 @@ def _write(path: Path, data: bytes, token: str, put_in_place: Callable[[Path], N
                 os.fsync(file.fileno())
             put_in_place(temporary)
         durable.sync_folder(path.parent)
-    except OSError as error:
-        raise _explain(error, path) from error
     written = stamp(path)
     if written is None:
         raise NbvcError(f"{path} disappeared right after it was written.")
@@ -240,17 +234,28 @@ def _sweep(folder: Path, written: Stamp) -> None:
                 left.unlink()
 
 
-def make_folder(folder: Path) -> None:
+def make_folder(folder: Path, *, private: bool = False) -> None:
     """Make *folder* and its parents, durably. Idempotent.
+
+    Args:
+        folder: The folder.
+        private: Whether a new one is for the user alone.
 
     Raises:
         AccessDenied: It may not be made.
         NbvcError: The disk is full, or a file is in the way.
     """
+    with explained(folder):
+        durable.make_folder(folder, mode=0o700 if private else 0o777)
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn an ``OSError`` of the body, which is about *path*, into an error of nbvc."""
     try:
-        durable.make_folder(folder)
+        yield
     except OSError as error:
-        raise _explain(error, folder) from error
+        raise _explain(error, path) from error
 
 
 def find_notebooks(folder: Path, below: Path | None = None) -> Iterator[PurePosixPath]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,36 +16,40 @@ from typing import TYPE_CHECKING, Any
 from nbvc.errors import AccessDenied, IntegrityError, NbvcError, StoreUnavailable
 from nbvc.faults import Fault, fault_of_sqlite
 from nbvc.manifest.records import RecordFile, decode, encode
-from nbvc.model import Digest, VersionId
+from nbvc.model import Digest, VersionId, WriteId
 from nbvc.workspace.files import Stamp
 
 if TYPE_CHECKING:
     from nbvc.notebook import Outline
     from nbvc.repository import Known
 
-_FORMAT = 1
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS settings (
+_FORMAT = 2
+_SCHEMA = (
+    "DROP TABLE IF EXISTS settings",
+    "DROP TABLE IF EXISTS notebooks",
+    """CREATE TABLE settings (
     binding TEXT, name TEXT, value BLOB NOT NULL, PRIMARY KEY (binding, name)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS notebooks (
+) WITHOUT ROWID""",
+    """CREATE TABLE notebooks (
     binding TEXT, path TEXT,
-    base_number INTEGER, base_digest TEXT, base_version_id TEXT, base_etag TEXT,
-    outline BLOB,
+    base_number INTEGER, base_digest TEXT, base_version_id TEXT, base_write_id TEXT,
+    base_etag TEXT, outline BLOB,
     size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, inode INTEGER, file_digest TEXT,
     head BLOB, etag TEXT, published BLOB,
     PRIMARY KEY (binding, path)
-) WITHOUT ROWID;
-"""
+) WITHOUT ROWID""",
+    f"PRAGMA user_version = {_FORMAT}",
+)
 _SELECT = """
-SELECT path, base_number, base_digest, base_version_id, base_etag, outline,
+SELECT path, base_number, base_digest, base_version_id, base_write_id, base_etag, outline,
     size, mtime_ns, ctime_ns, inode, file_digest, head, etag, published
 FROM notebooks WHERE binding = ? AND path = ?
 """
 _INSERT = """
 INSERT OR REPLACE INTO notebooks (binding, path, base_number, base_digest, base_version_id,
-    base_etag, outline, size, mtime_ns, ctime_ns, inode, file_digest, head, etag, published)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    base_write_id, base_etag, outline, size, mtime_ns, ctime_ns, inode, file_digest, head, etag,
+    published)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _Row = tuple[Any, ...]
 
@@ -57,14 +61,16 @@ class Base:
     Attributes:
         number: Its number, where it has one.
         digest: Its digest.
-        version_id: Its version ID.
+        version_id: Its version ID; ``None`` while it waits in the outbox.
+        write_id: The write ID of its save while it waits there.
         etag: Its ETag, where it was seen.
         outline: Its cells, for telling what changed; ``None`` where it is no valid notebook.
     """
 
     number: int | None
     digest: Digest
-    version_id: VersionId
+    version_id: VersionId | None
+    write_id: WriteId | None = None
     etag: str | None = None
     outline: Outline | None
 
@@ -151,6 +157,13 @@ class Index:
         """Remember *entry* in place of what was remembered of its path."""
         self._query(_INSERT, (self._binding, *_row(entry)))
 
+    def change(self, path: str, change: Callable[[Entry], Entry]) -> None:
+        """Apply *change* to what is remembered of the notebook at *path*; nobody comes between."""
+        with self._lock, self._explained(), self._transaction():
+            rows = self._connection.execute(_SELECT, (self._binding, path)).fetchall()
+            entry = change(_entry(rows[0]) if rows else Entry(path=path))
+            self._connection.execute(_INSERT, (self._binding, *_row(entry)))
+
     def forget(self, path: str) -> None:
         """Forget the notebook at *path*."""
         self._query("DELETE FROM notebooks WHERE binding = ? AND path = ?", (self._binding, path))
@@ -159,15 +172,32 @@ class Index:
         with self._lock, self._explained():
             return self._connection.execute(sql, values).fetchall()
 
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
     def _prepare(self) -> None:
+        if self._format() == _FORMAT:
+            return
+        with self._transaction():
+            found = self._format()  # another process may have been faster
+            if found > _FORMAT:
+                raise NbvcError(
+                    f"{self._path} was written by a newer nbvc.", hint="pip install --upgrade nbvc"
+                )
+            if found < _FORMAT:
+                for statement in _SCHEMA:
+                    self._connection.execute(statement)
+
+    def _format(self) -> int:
         (found,) = self._connection.execute("PRAGMA user_version").fetchone()
-        if found > _FORMAT:
-            raise NbvcError(
-                f"{self._path} was written by a newer nbvc.", hint="pip install --upgrade nbvc"
-            )
-        if found < _FORMAT:
-            self._connection.executescript(_SCHEMA)
-            self._connection.execute(f"PRAGMA user_version = {_FORMAT}")
+        return int(found)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -205,6 +235,7 @@ def _row(entry: Entry) -> _Row:
         base.number if base else None,
         base.digest if base else None,
         base.version_id if base else None,
+        base.write_id if base else None,
         base.etag if base else None,
         base.outline.to_bytes() if base and base.outline else None,
         stamp.size_bytes if stamp else None,
@@ -230,6 +261,7 @@ def _decoded(
     number: int | None,
     digest: str | None,
     version_id: str | None,
+    write_id: str | None,
     base_etag: str | None,
     outline: bytes | None,
     size: int | None,
@@ -245,11 +277,12 @@ def _decoded(
     from nbvc.repository import Known
 
     base = stamp = known = None
-    if digest is not None and version_id is not None:
+    if digest is not None and (version_id is not None or write_id is not None):
         base = Base(
             number=number,
             digest=Digest(digest),
-            version_id=VersionId(version_id),
+            version_id=VersionId(version_id) if version_id is not None else None,
+            write_id=WriteId(write_id) if write_id is not None else None,
             etag=base_etag,
             outline=Outline.from_bytes(outline) if outline is not None else None,
         )

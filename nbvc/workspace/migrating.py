@@ -89,7 +89,8 @@ def migrate_workspace(
 def _rebind(workspace: Workspace, store: str, ready: Ready) -> None:
     """Bind the workspace to the target, and take along what is remembered of its notebooks.
 
-    Numbers and digests are the same there; version IDs and ETags are not.
+    Numbers and digests are the same there; version IDs and ETags are not. What waits for the old
+    store waits for the new one then.
     """
     environment = workspace.session.environment
     bind(
@@ -104,3 +105,5 @@ def _rebind(workspace: Workspace, store: str, ready: Ready) -> None:
             entry = workspace.index.get(path)
             base = replace(entry.base, etag=None) if entry.base else None
             rebound.index.put(replace(entry, base=base, known=None, published=None))
+        for version in workspace.outbox.waiting(store=workspace.store_setting):
+            rebound.outbox.readdress(version, rebound.store_setting)

@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nbvc.errors import AlreadyExists, InvalidInput, NotebookNotFound
+from nbvc.errors import AlreadyExists, Conflict, InvalidInput, NotebookNotFound
 from nbvc.model import Area, Version
 from nbvc.refs import Selector, check_tag
 from nbvc.repository.history import version_of
@@ -43,6 +43,7 @@ def rename(workspace: Workspace, old: str, new: str) -> Version:
         raise AlreadyExists(f"{new} exists; nothing was changed.", hint="Choose another name.")
     if not source.exists() and not target.exists():
         raise NotebookNotFound(f"There is no file {old}.", hint="nbvc status lists what is here.")
+    _require_delivered(workspace, old)
     entry = workspace.index.get(old)
     act = workspace.session.act(f"renamed from {old}")
     known = workspace.repository.rename(workspace.key_of(old), workspace.key_of(new), act)
@@ -64,7 +65,23 @@ def remove(workspace: Workspace, path: str, *, keep_file: bool) -> None:
     before = stamp(file)
     if not keep_file and not is_safe_to_replace(workspace, path):
         raise unsaved(path)
+    _require_delivered(workspace, path)
     workspace.repository.remove(workspace.key_of(path), workspace.session.act())
     workspace.index.forget(path)
     if not keep_file and before is not None:
         remove_file(file, before)
+
+
+def _require_delivered(workspace: Workspace, path: str) -> None:
+    """Check that no version of the notebook waits: delivered later, it would bring it back.
+
+    Raises:
+        Conflict: One does.
+    """
+    repository = workspace.repository  # delivers what it can
+    key = workspace.key_of(path)
+    if repository and workspace.outbox.waiting(store=workspace.store_setting, key=key):
+        raise Conflict(
+            f"A version of {path} waits in the outbox; nothing was changed.",
+            hint="Deliver it first: nbvc push",
+        )

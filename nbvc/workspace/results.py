@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from nbvc.errors import NbvcError
 from nbvc.model import Changes, Digest, NotebookKey, Version, VersionId
+from nbvc.workspace.outbox import Failure, Waiting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +23,8 @@ class SaveResult:
         version_id: Version ID of that version.
         parent: Number of the version that the file was based on.
         changes: What changed against the parent, where known.
-        error: Why it was not saved.
+        waiting: Whether the version waits in the outbox, and has no number yet.
+        error: Why it was not saved, or why it waits.
     """
 
     path: str
@@ -31,6 +34,7 @@ class SaveResult:
     version_id: VersionId | None = None
     parent: int | None = None
     changes: Changes | None = None
+    waiting: bool = False
     error: NbvcError | None = None
 
 
@@ -40,8 +44,9 @@ class NotebookStatus:
 
     Attributes:
         path: Relative to the workspace.
-        state: ``new`` (never saved), ``changed``, ``unchanged``, ``missing`` (saved once, and the
-            file is gone), ``unreadable``, or ``invalid`` (its name cannot be a key of a store).
+        state: ``new`` (never saved), ``changed``, ``unchanged``, ``waiting`` (its bytes wait in the
+            outbox), ``missing`` (saved once, and the file is gone), ``unreadable``, or ``invalid``
+            (its name cannot be a key of a store).
         number: Number of the version that the file is based on.
         digest: Digest of that version.
         latest: Number of the newest version in the store; ``None`` where not known.
@@ -66,6 +71,9 @@ class Status:
         namespace: Its part of the store's keys.
         notebooks: Its notebooks, in order of their paths.
         unreachable: Why the store could not be asked, where it could not.
+        waiting: The versions that wait in the outbox, in the order of delivery.
+        damaged: Files of the outbox that cannot be read any more.
+        failure: Why the last delivery stopped, where it did.
     """
 
     folder: Path
@@ -73,6 +81,9 @@ class Status:
     namespace: str
     notebooks: tuple[NotebookStatus, ...]
     unreachable: NbvcError | None = None
+    waiting: tuple[Waiting, ...] = ()
+    damaged: tuple[Path, ...] = ()
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +148,7 @@ class CloneResult:
 
 
 class SomeFailed(NbvcError):
-    """Some notebooks of several could not be saved; the others were.
+    """Some notebooks could not be saved, or only wait where the store was required.
 
     Attributes:
         results: What became of each notebook, in order.
@@ -145,9 +156,13 @@ class SomeFailed(NbvcError):
 
     kind = "some-failed"
 
-    def __init__(self, results: list[SaveResult]) -> None:
-        failed = [result for result in results if result.error]
-        super().__init__(f"{len(failed)} of {len(results)} notebooks could not be saved.")
-        self.results = results
+    def __init__(self, results: Sequence[SaveResult], failed: Sequence[SaveResult]) -> None:
+        waiting = sum(result.waiting for result in failed)
+        told = f" ({waiting} of them waits in the outbox)" if waiting else ""
+        super().__init__(
+            f"{len(failed)} of {len(results)} notebooks could not be stored{told}.",
+            hint="Deliver what waits later: nbvc push" if waiting else None,
+        )
+        self.results = list(results)
         first = failed[0].error
         self.exit_code = first.exit_code if first else 1  # type: ignore[misc]

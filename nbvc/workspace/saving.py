@@ -9,12 +9,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nbvc.errors import AccessDenied, InvalidNotebook, NbvcError, NotebookNotFound, StoreError
+from nbvc.errors import (
+    AccessDenied,
+    InvalidNotebook,
+    NbvcError,
+    NotebookNotFound,
+    StoreError,
+)
 from nbvc.model import Area, Digest
 from nbvc.notebook import Outline, compare, read_outline
 from nbvc.repository import Act, Draft, Known
 from nbvc.repository.records import Manifest
 from nbvc.workspace.choosing import near_paths
+from nbvc.workspace.deferring import Obstacles, behind, defer, reach_store, without_lost_base
 from nbvc.workspace.files import FileRefused, Stamp, find_notebooks, read_file, stamp
 from nbvc.workspace.index import Base, Entry
 from nbvc.workspace.results import SaveResult, SomeFailed
@@ -32,17 +39,27 @@ def save(
     *,
     message: str,
     allow_invalid: bool,
+    require_store: bool = False,
 ) -> list[SaveResult]:
     """Save notebooks; see :meth:`nbvc.Workspace.save`."""
     chosen = expand(workspace, paths)
-    stopped: list[NbvcError] = []
-    attempt = partial(_try, workspace, stopped, message=message, allow_invalid=allow_invalid)
-    results = list(workspace.repository.backend.parallel.map(attempt, chosen.items()))
-    failed = [result.error for result in results if result.error]
-    if failed and (len(results) == 1 or all(result.error in stopped for result in results)):
-        raise failed[0]
+    obstacles = reach_store(workspace)
+    stopped = obstacles.stopped
+    attempt = partial(_try, workspace, obstacles, message=message, allow_invalid=allow_invalid)
+    if stopped:
+        results = [attempt(item) for item in chosen.items()]
+    else:
+        results = list(workspace.repository.backend.parallel.map(attempt, chosen.items()))
+    failed = [
+        result
+        for result in results
+        if result.error and (require_store or not (result.waiting and result.error.deferrable))
+    ]
+    same = all(result.error in stopped for result in results)
+    if failed and failed[0].error and not failed[0].waiting and (len(results) == 1 or same):
+        raise failed[0].error
     if failed:
-        raise SomeFailed(results)
+        raise SomeFailed(results, failed)
     return results
 
 
@@ -77,9 +94,15 @@ def expand(workspace: Workspace, paths: Sequence[str | Path] | None) -> dict[str
 
 
 def save_one(
-    workspace: Workspace, path: str, act: Act, *, named: bool = True, allow_invalid: bool = False
+    workspace: Workspace,
+    path: str,
+    act: Act,
+    *,
+    named: bool = True,
+    allow_invalid: bool = False,
+    stopped: NbvcError | None = None,
 ) -> SaveResult:
-    """Save the notebook at *path*, relative to the workspace.
+    """Save the notebook at *path*, relative to the workspace; into the outbox if it must be.
 
     Args:
         workspace: Where it is.
@@ -88,18 +111,23 @@ def save_one(
         named: Whether the user named this very notebook. Only then an older version that was
             checked out becomes the newest again.
         allow_invalid: Also store what is no valid notebook.
+        stopped: Why the store need not be tried.
     """
     key = workspace.key_of(path)
-    entry = workspace.index.get(path)
+    entry, queued = without_lost_base(workspace, workspace.index.get(path))
+    if queued and stopped is None:
+        stopped = behind(path)
     present = stamp(workspace.folder / path)
     if present is not None and present == entry.stamp:
-        unchanged = _unchanged(entry, named=named)
-        if unchanged is not None and unchanged.number is not None:
+        unchanged = _unchanged(entry, stopped, named=named)
+        if unchanged is not None and (unchanged.number is not None or unchanged.waiting):
             return unchanged
     data, read_at = read_file(workspace.folder / path, shown=path)
     digest = Digest.of(data)
-    entry = with_number(workspace, stamped(entry, read_at, digest, act.now))
-    unchanged = _unchanged(entry, named=named)
+    entry = stamped(entry, read_at, digest, act.now)
+    if stopped is None:
+        entry = with_number(workspace, entry)
+    unchanged = _unchanged(entry, stopped, named=named)
     if unchanged is not None:
         workspace.index.put(entry)
         return unchanged
@@ -115,7 +143,14 @@ def save_one(
         parent_version_id=entry.base.version_id if entry.base else None,
         changes=changes,
     )
-    known = workspace.repository.save(key, draft, act, entry.known)
+    if stopped is not None:
+        return defer(workspace, entry, draft, act, outline, stopped, sent=False)
+    try:
+        known = workspace.repository.save(key, draft, act, entry.known)
+    except NbvcError as error:
+        if not error.deferrable:
+            raise
+        return defer(workspace, entry, draft, act, outline, error, sent=True)
     workspace.index.put(rebased(entry, known, outline))
     record = known.file.record
     return SaveResult(
@@ -132,7 +167,9 @@ def save_one(
 def with_number(workspace: Workspace, entry: Entry) -> Entry:
     """Return *entry* with the number of its base, which a clone does not ask for."""
     base = entry.base
-    if base is None or base.number is not None or not workspace.repository.prepared:
+    if base is None or base.number is not None or base.version_id is None:
+        return entry
+    if not workspace.repository.prepared:
         return entry
     manifest = Manifest(workspace.repository.backend, Area.WORKSPACE, workspace.key_of(entry.path))
     newest = manifest.newest()
@@ -169,7 +206,7 @@ def rebased(entry: Entry, known: Known, outline: Outline | None) -> Entry:
 
 def _try(
     workspace: Workspace,
-    stopped: list[NbvcError],
+    obstacles: Obstacles,
     chosen: tuple[str, bool],
     *,
     message: str,
@@ -177,24 +214,37 @@ def _try(
 ) -> SaveResult:
     """Save one of several notebooks; what stops one of them need not stop the others.
 
-    What would be the same for all the others, as a store that is not reached, is added to
-    *stopped*, and the others are not tried.
+    What would be the same for all the others, as a store that is not reached, is added to the
+    *obstacles*, and the store is not tried for them.
     """
     path, named = chosen
-    if stopped:
-        return SaveResult(path=path, saved=False, error=stopped[0])
+    stopped = obstacles.stopped[0] if obstacles.stopped else None
     try:
+        error = obstacles.errors.get(workspace.key_of(path))
+        if error is not None or (stopped is not None and not stopped.deferrable):
+            return SaveResult(path=path, saved=False, error=error or stopped)
         act = workspace.session.act(message)
-        return save_one(workspace, path, act, named=named, allow_invalid=allow_invalid)
-    except NbvcError as error:
-        if isinstance(error, StoreError | AccessDenied) and not isinstance(error, FileRefused):
-            stopped.append(error)
-        return SaveResult(path=path, saved=False, error=error)
+        result = save_one(
+            workspace, path, act, named=named, allow_invalid=allow_invalid, stopped=stopped
+        )
+    except NbvcError as failure:
+        if isinstance(failure, StoreError | AccessDenied) and not isinstance(failure, FileRefused):
+            obstacles.stopped.append(failure)
+        return SaveResult(path=path, saved=False, error=failure)
+    if result.waiting and result.error is not None:
+        obstacles.stopped.append(result.error)
+    return result
 
 
-def _unchanged(entry: Entry, *, named: bool) -> SaveResult | None:
+def _unchanged(entry: Entry, stopped: NbvcError | None, *, named: bool) -> SaveResult | None:
     """Return what to say of a file that is unchanged, ``None`` for one that is to be saved."""
     base, newest = entry.base, entry.known.file.record if entry.known else None
+    if base is not None and base.write_id is not None:
+        if base.digest != entry.file_digest:
+            return None
+        return SaveResult(
+            path=entry.path, saved=False, digest=base.digest, waiting=True, error=stopped
+        )
     if newest is not None and newest.digest == entry.file_digest:
         return SaveResult(
             path=entry.path,

@@ -14,25 +14,36 @@ from nbvc.workspace.results import NotebookStatus, Status
 from nbvc.workspace.saving import with_number
 
 if TYPE_CHECKING:
+    from nbvc.repository import Repository
     from nbvc.workspace.core import Workspace
 
 
 def status(workspace: Workspace) -> Status:
     """Return where the workspace stands; see :meth:`nbvc.Workspace.status`."""
-    paths = sorted({*workspace.notebooks(), *workspace.index.paths()})
-    notebooks = [_local(workspace, path) for path in paths]
     unreachable: NbvcError | None = None
+    repository: Repository | None = None
     try:
-        parallel = workspace.repository.backend.parallel
-        notebooks = list(parallel.map(partial(_with_latest, workspace), notebooks))
+        repository = workspace.repository  # delivers what waits, if it can
     except NbvcError as error:
         unreachable = error
+    queue = workspace.outbox.waiting()
+    paths = sorted({*workspace.notebooks(), *workspace.index.paths()})
+    notebooks = [_local(workspace, path) for path in paths]
+    if repository is not None:
+        try:
+            latest = repository.backend.parallel.map(partial(_with_latest, workspace), notebooks)
+            notebooks = list(latest)
+        except NbvcError as error:
+            unreachable = error
     return Status(
         folder=workspace.folder,
         store=workspace.store_url,
         namespace=workspace.namespace,
         notebooks=tuple(notebooks),
         unreachable=unreachable,
+        waiting=tuple(queue),
+        damaged=tuple(workspace.outbox.damaged()),
+        failure=workspace.outbox.failure if queue else None,
     )
 
 
@@ -61,13 +72,15 @@ def _local(workspace: Workspace, path: str) -> NotebookStatus:
             digest = Digest.of(read_file(workspace.folder / path, shown=path)[0])
         except NbvcError:
             return replace(found, state="unreadable")
-    return replace(found, state="unchanged" if digest == base.digest else "changed")
+    if digest != base.digest:
+        return replace(found, state="changed")
+    return replace(found, state="waiting" if base.write_id else "unchanged")
 
 
 def _with_latest(workspace: Workspace, found: NotebookStatus) -> NotebookStatus:
     if found.state == "invalid":
         return found
-    if found.digest is not None and found.number is None:
+    if found.digest is not None and found.number is None and found.state != "waiting":
         entry = with_number(workspace, workspace.index.get(found.path))
         workspace.index.put(entry)
         found = replace(found, number=entry.base.number if entry.base else None)

@@ -1,0 +1,205 @@
+"""Deliver what waits in the outbox: in order, each version exactly once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from nbvc.errors import AccessDenied, IntegrityError, NbvcError, NotFound, StoreError
+from nbvc.model import Area, NotebookKey, Record, WriteId
+from nbvc.repository import Act, Draft, Known
+from nbvc.repository.records import Manifest
+from nbvc.workspace.index import Base, Entry
+from nbvc.workspace.outbox import Waiting, busy, failure_of
+
+if TYPE_CHECKING:
+    from nbvc.workspace.core import Workspace
+
+MAX_ROUNDS = 1_000
+"""How often a delivery looks whether more was added meanwhile."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """A version that had waited, and is in the store now.
+
+    Attributes:
+        waited: What waited.
+        record: Its record; for bytes that were the latest version already, that one's.
+    """
+
+    waited: Waiting
+    record: Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What a delivery did.
+
+    Attributes:
+        delivered: The versions that were delivered, in order within each notebook.
+        waiting: Those that still wait, for this store or another one.
+        errors: Why, for each notebook that was stopped by an error of its own.
+        stopped: What stopped the delivery as a whole, as a store that is not reached.
+    """
+
+    delivered: tuple[Delivered, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+    errors: dict[NotebookKey, NbvcError] = field(default_factory=dict)
+    stopped: NbvcError | None = None
+
+    @property
+    def error(self) -> NbvcError | None:
+        """The error to show where there is room for one."""
+        return self.stopped or next(iter(self.errors.values()), None)
+
+
+def deliver(workspace: Workspace, *, wait_seconds: float = 0.0) -> Delivery:
+    """Deliver what waits for the workspace's store; what fails stays where it is.
+
+    The versions of one notebook go in order, several notebooks at once. A version counts as
+    delivered when its record is in the store. Safe in any number of processes: one delivers, and
+    whatever a process that died had sent is found in the store by its write ID.
+
+    Args:
+        workspace: Whose outbox.
+        wait_seconds: How long to wait while another process delivers.
+    """
+    outbox, environment = workspace.outbox, workspace.session.environment
+    with outbox.held(wait_seconds) as alone:
+        if not alone:
+            return Delivery(waiting=tuple(outbox.waiting()), stopped=busy())
+        round_ = _Round(workspace)
+        try:
+            workspace.connect()
+            round_.deliver_all()
+        except NbvcError as error:
+            round_.stopped = error
+        delivery = Delivery(
+            delivered=tuple(round_.delivered),
+            waiting=tuple(outbox.waiting()),
+            errors=round_.errors,
+            stopped=round_.stopped,
+        )
+        failure = failure_of(delivery.error, environment.now()) if delivery.error else None
+        outbox.note_failure(failure, token=environment.new_write_id())
+    return delivery
+
+
+class _Round:
+    """One delivery under way."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.delivered: list[Delivered] = []
+        self.errors: dict[NotebookKey, NbvcError] = {}
+        self.stopped: NbvcError | None = None
+        self._workspace = workspace
+        self._lock = threading.Lock()
+
+    def deliver_all(self) -> None:
+        """Deliver until nothing is left that can be; others may add more meanwhile."""
+        for _ in range(MAX_ROUNDS):
+            left = [
+                version
+                for version in self._workspace.outbox.waiting(store=self._workspace.store_setting)
+                if version.key not in self.errors
+            ]
+            if not left or self.stopped is not None:
+                return
+            queues = [list(group) for _, group in groupby(sorted(left, key=_by_key), key=_by_key)]
+            parallel = self._workspace.connect().backend.parallel
+            for _ in parallel.map(self._deliver_queue, queues):
+                pass
+
+    def _deliver_queue(self, queue: Iterable[Waiting]) -> None:
+        for version in queue:
+            if self.stopped is not None:
+                return
+            try:
+                data = self._workspace.outbox.read(version)
+            except IntegrityError:
+                self._workspace.outbox.set_aside(version)
+                continue
+            try:
+                delivered = _deliver_one(self._workspace, version, data)
+            except NbvcError as error:
+                with self._lock:
+                    self._take_note(version, error)
+                return
+            with self._lock:
+                self.delivered.append(delivered)
+
+    def _take_note(self, version: Waiting, error: NbvcError) -> None:
+        if isinstance(error, StoreError | AccessDenied | NotFound):
+            self.stopped = self.stopped or error
+        else:
+            self.errors[version.key] = error
+
+
+def _by_key(version: Waiting) -> NotebookKey:
+    return version.key
+
+
+def _deliver_one(workspace: Workspace, version: Waiting, data: bytes) -> Delivered:
+    outbox, repository = workspace.outbox, workspace.connect()
+    is_here = workspace.key_of(version.path) == version.key
+    known = workspace.index.get(version.path).known if is_here else None
+    act = Act(
+        author=version.author,
+        message=version.message,
+        now=version.saved_at,
+        write_id=version.write_id,
+    )
+    draft = Draft(
+        data=data,
+        digest=version.digest,
+        parent=_parent(workspace, version, known),
+        parent_version_id=version.parent_version_id,
+        changes=version.changes,
+    )
+    if version.sent:
+        saved = repository.resume(version.key, draft, act, known, before=version.before)
+    elif known is not None and known.file.record.digest == version.digest:
+        saved = known  # two processes saved the same bytes
+    else:
+        version = outbox.mark_sent(version)
+        saved = repository.save(version.key, draft, act, known)
+    if is_here:
+        workspace.index.change(version.path, lambda entry: _settled(entry, version, saved))
+    outbox.remove(version)
+    return Delivered(waited=version, record=saved.file.record)
+
+
+def _parent(workspace: Workspace, version: Waiting, known: Known | None) -> int | None:
+    """Return the number of the version's parent, which may have waited in the outbox as well."""
+    if version.parent_write_id is None:
+        return version.parent
+    found = _number_of(version.parent_write_id, known.file if known else ())
+    if found is None:
+        manifest = Manifest(workspace.connect().backend, Area.WORKSPACE, version.key)
+        found = _number_of(version.parent_write_id, manifest.newest() or ())
+    return found
+
+
+def _number_of(write_id: WriteId, records: Iterable[Record]) -> int | None:
+    return next((record.number for record in records if record.write_id == write_id), None)
+
+
+def _settled(entry: Entry, version: Waiting, saved: Known) -> Entry:
+    """Return *entry* knowing the delivered version, and based on it if it was already."""
+    record, base = saved.file.record, entry.base
+    if base is not None and base.write_id == version.write_id:
+        base = Base(
+            number=record.number,
+            digest=record.digest,
+            version_id=record.version_id,
+            etag=saved.etag,
+            outline=base.outline,
+        )
+    known = entry.known
+    if known is None or known.file.record.number <= record.number:
+        known = saved
+    return replace(entry, base=base, known=known)

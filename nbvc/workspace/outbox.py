@@ -1,0 +1,361 @@
+"""The outbox: versions that the store has not acknowledged yet, kept durably in the workspace.
+
+::
+
+    .nbvc/outbox/0000000007.new      a version that was never sent
+    .nbvc/outbox/0000000006.sent     one that was: it may be in the store
+    .nbvc/outbox/0000000005.damaged  one whose bytes the disk has damaged
+    .nbvc/outbox/failure.json        why the last delivery stopped
+    .nbvc/outbox/lock                held by who delivers
+
+A file is one version: a sealed JSON document in the first line says what it is, and the exact bytes
+of the notebook follow. So ``tail -n +2`` brings them back without nbvc.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from nbvc.durable import sync_folder
+from nbvc.errors import (
+    AlreadyExists,
+    Conflict,
+    IntegrityError,
+    NbvcError,
+    StoreUnavailable,
+)
+from nbvc.manifest.sealing import FORMAT, MALFORMED, format_time, parse_time, seal, unseal
+from nbvc.model import Changes, Digest, NotebookKey, VersionId, WriteId
+from nbvc.workspace.files import create_file, explained, make_folder, write_file
+
+FOLDER = "outbox"
+MAX_HEADER_BYTES = 64 * 1024
+_NEW, _SENT, _DAMAGED = ".new", ".sent", ".damaged"
+_FAILURE = "failure.json"
+_LOCK = "lock"
+_MAX_TRIES = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a version could not be delivered.
+
+    Attributes:
+        kind: Kind of the error.
+        message: Its message.
+        at: When it occurred; UTC.
+    """
+
+    kind: str
+    message: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A version that waits in the outbox.
+
+    Attributes:
+        place: Its place in the queue; the lowest goes first.
+        sent: Whether it was sent before, so that the store may have it.
+        store: The setting ``store`` that it was saved for.
+        key: Notebook key.
+        path: Path of the notebook, relative to the workspace.
+        digest: SHA-256 of its bytes.
+        size_bytes: Length of its bytes.
+        author: Who saved it.
+        message: What they said.
+        saved_at: When; UTC.
+        write_id: Write ID of the save.
+        before: A number that was claimed before it was saved; 0 for none.
+        parent: Number of the version that the working copy was based on.
+        parent_version_id: Its version ID.
+        parent_write_id: Its write ID, where it waited in the outbox itself.
+        changes: What changed against it, where known.
+        reason: Why it was not stored at once; ``None`` where that was not tried.
+        file: The file that holds it.
+    """
+
+    place: int = 0
+    sent: bool = False
+    store: str
+    key: NotebookKey
+    path: str
+    digest: Digest
+    size_bytes: int
+    author: str
+    message: str
+    saved_at: datetime
+    write_id: WriteId
+    before: int
+    parent: int | None = None
+    parent_version_id: VersionId | None = None
+    parent_write_id: WriteId | None = None
+    changes: Changes | None = None
+    reason: Failure | None = None
+    file: Path = Path()
+
+
+class Outbox:
+    """The versions that wait in one workspace. Safe for several threads and processes.
+
+    What :meth:`add` returned survives the death of the process and a loss of power. Nothing leaves
+    but by :meth:`remove`.
+
+    Args:
+        folder: Where it is; made when first needed, readable by the user alone.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def add(self, version: Waiting, data: bytes, *, sent: bool) -> Waiting:
+        """Put *version* at the end of the queue, durably.
+
+        Args:
+            version: What waits; its place and file are given here.
+            data: Its bytes.
+            sent: Whether it may have reached the store.
+
+        Raises:
+            NbvcError: The disk is full, or fails.
+            AccessDenied: The folder may not be written.
+        """
+        make_folder(self.folder, private=True)
+        content = seal(_to_document(version)) + b"\n" + data
+        last = max((place for place, _ in self._places()), default=0)
+        for place in range(last + 1, last + 1 + _MAX_TRIES):  # others add theirs meanwhile
+            file = self.folder / f"{place:010d}{_SENT if sent else _NEW}"
+            with suppress(AlreadyExists):
+                create_file(file, content, token=version.write_id)
+                return replace(version, place=place, sent=sent, file=file)
+        raise Conflict(f"{_MAX_TRIES} others filled {self.folder} at once.")
+
+    def waiting(self, *, store: str | None = None, key: NotebookKey | None = None) -> list[Waiting]:
+        """Return the versions that wait, in the order of delivery; damaged ones are left out.
+
+        Args:
+            store: Only for this store.
+            key: Only of this notebook.
+        """
+        found = (_read_header(place, file) for place, file in self._places())
+        return [
+            version
+            for version in found
+            if isinstance(version, Waiting)
+            and store in {None, version.store}
+            and key in {None, version.key}
+        ]
+
+    def damaged(self) -> list[Path]:
+        """Return the files that cannot be read as what they were written as."""
+        unreadable = [
+            file
+            for place, file in self._places()
+            if isinstance(_read_header(place, file), IntegrityError)
+        ]
+        return sorted([*self.folder.glob(f"*{_DAMAGED}"), *unreadable])
+
+    def is_empty(self) -> bool:
+        """Return whether nothing waits. Reads one folder, and no file."""
+        return not self._places()
+
+    def read(self, version: Waiting) -> bytes:
+        """Return the bytes of *version*, verified.
+
+        Raises:
+            IntegrityError: They are not the ones that were saved.
+        """
+        with explained(version.file):
+            _, _, data = version.file.read_bytes().partition(b"\n")
+        if Digest.of(data) != version.digest:
+            raise IntegrityError(
+                f"A waiting version of {version.path} is damaged on this disk: {version.file}.",
+                hint=f"tail -n +2 {version.file} shows what is left of it.",
+            )
+        return data
+
+    def mark_sent(self, version: Waiting) -> Waiting:
+        """Note, durably, that the store may have *version* from now on. Idempotent."""
+        if version.sent:
+            return version
+        file = version.file.with_suffix(_SENT)
+        with explained(version.file):
+            version.file.rename(file)
+            sync_folder(self.folder)
+        return replace(version, sent=True, file=file)
+
+    def set_aside(self, version: Waiting) -> None:
+        """Take *version*, whose bytes are damaged, out of the queue, and keep what is left of it.
+
+        Otherwise it would hold up those behind it for ever. Idempotent.
+        """
+        with explained(version.file), suppress(FileNotFoundError):
+            version.file.rename(version.file.with_suffix(f".{version.write_id}{_DAMAGED}"))
+
+    def readdress(self, version: Waiting, store: str) -> Waiting:
+        """Send *version* to another store than the one it was saved for. Idempotent."""
+        data = self.read(version)
+        moved = replace(version, store=store)
+        content = seal(_to_document(moved)) + b"\n" + data
+        write_file(version.file, content, token=version.write_id)
+        return moved
+
+    def remove(self, version: Waiting) -> None:
+        """Take *version*, which the store has acknowledged, out of the queue. Idempotent."""
+        with explained(version.file):
+            version.file.unlink(missing_ok=True)
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why the last delivery stopped; ``None`` where it did not, or nothing is known."""
+        with suppress(OSError, IntegrityError, *MALFORMED):
+            data = (self.folder / _FAILURE).read_bytes()
+            return _failure(unseal(data, what="note of the last delivery"))
+        return None
+
+    def note_failure(self, failure: Failure | None, *, token: str) -> None:
+        """Remember why a delivery stopped, or with ``None`` that it went well."""
+        file = self.folder / _FAILURE
+        if failure is None:
+            with suppress(OSError):
+                file.unlink(missing_ok=True)
+            return
+        document = {"format": FORMAT, **_from_failure(failure)}
+        with suppress(NbvcError):  # it is worth less than what is being delivered
+            write_file(file, seal(document), token=token)
+
+    @contextmanager
+    def held(self, wait_seconds: float) -> Iterator[bool]:
+        """Become the only one who delivers, if nobody else is, for the length of the block.
+
+        The system lets go of it when the process dies.
+
+        Args:
+            wait_seconds: How long to wait for another one to end.
+
+        Yields:
+            Whether that came true.
+        """
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.folder / _LOCK, timeout=wait_seconds)
+        try:
+            with explained(self.folder / _LOCK):
+                lock.acquire()
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
+
+    def _places(self) -> list[tuple[int, Path]]:
+        """Return the files in the queue with their places, in order."""
+        with explained(self.folder):
+            try:
+                files = list(self.folder.iterdir())
+            except FileNotFoundError:
+                return []
+        # Two may share a place; then the one that was sent is the older one.
+        found = [
+            (int(file.stem), file.suffix != _SENT, file)
+            for file in files
+            if file.suffix in {_NEW, _SENT} and len(file.stem) == 10 and file.stem.isdecimal()
+        ]
+        return [(place, file) for place, _, file in sorted(found)]
+
+
+def failure_of(error: NbvcError, now: datetime) -> Failure:
+    """Return *error* as a note."""
+    return Failure(kind=error.kind, message=error.message, at=now)
+
+
+def busy() -> StoreUnavailable:
+    """Return the error for an outbox that another process is delivering."""
+    return StoreUnavailable(
+        "Another process delivers what waits in the outbox just now.",
+        hint="nbvc status shows what is left.",
+    )
+
+
+def _read_header(place: int, file: Path) -> Waiting | IntegrityError | None:
+    """Return what *file* says of itself; ``None`` where it is gone since it was listed."""
+    what = f"waiting version {file.name}"
+    try:
+        with file.open("rb") as opened:
+            line = opened.readline(MAX_HEADER_BYTES)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return IntegrityError(f"The {what} cannot be read: {error.strerror}.")
+    try:
+        document = unseal(line.rstrip(b"\n"), what=what)
+        return _from_document(document, place, file)
+    except IntegrityError as error:
+        return error
+    except (NbvcError, *MALFORMED) as error:
+        return IntegrityError(f"The {what} cannot be read: {error!r}.")
+
+
+def _to_document(version: Waiting) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "store": version.store,
+        "key": version.key,
+        "path": version.path,
+        "digest": version.digest,
+        "size_bytes": version.size_bytes,
+        "author": version.author,
+        "message": version.message,
+        "saved_at": format_time(version.saved_at),
+        "write_id": version.write_id,
+        "before": version.before,
+        "parent": version.parent,
+        "parent_version_id": version.parent_version_id,
+        "parent_write_id": version.parent_write_id,
+        "changes": asdict(version.changes) if version.changes else None,
+        "reason": _from_failure(version.reason) if version.reason else None,
+    }
+
+
+def _from_document(document: dict[str, Any], place: int, file: Path) -> Waiting:
+    changes, reason = document["changes"], document["reason"]
+    return Waiting(
+        place=place,
+        sent=file.suffix == _SENT,
+        store=str(document["store"]),
+        key=NotebookKey(document["key"]),
+        path=str(document["path"]),
+        digest=Digest(document["digest"]),
+        size_bytes=int(document["size_bytes"]),
+        author=str(document["author"]),
+        message=str(document["message"]),
+        saved_at=parse_time(document["saved_at"]),
+        write_id=WriteId(document["write_id"]),
+        before=int(document["before"]),
+        parent=document["parent"],
+        parent_version_id=document["parent_version_id"],
+        parent_write_id=document["parent_write_id"],
+        changes=Changes(**changes) if changes else None,
+        reason=_failure(reason) if reason else None,
+        file=file,
+    )
+
+
+def _from_failure(failure: Failure) -> dict[str, str]:
+    return {"kind": failure.kind, "message": failure.message, "at": format_time(failure.at)}
+
+
+def _failure(document: dict[str, Any]) -> Failure:
+    return Failure(
+        kind=str(document["kind"]),
+        message=str(document["message"]),
+        at=parse_time(document["at"]),
+    )
