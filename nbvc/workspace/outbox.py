@@ -245,16 +245,18 @@ class Outbox:
         from filelock import FileLock, Timeout
 
         lock = FileLock(self.folder / _LOCK, timeout=wait_seconds)
-        try:
-            with explained(self.folder / _LOCK):
+        with explained(self.folder / _LOCK):
+            try:
                 lock.acquire()
-        except Timeout:
-            yield False
-            return
+            except Timeout:
+                alone = False
+            else:
+                alone = True
         try:
-            yield True
+            yield alone
         finally:
-            lock.release()
+            if alone:
+                lock.release()
 
     def _places(self) -> list[tuple[int, Path]]:
         """Return the files in the queue with their places, in order."""

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import pytest
 
-from nbvc.errors import StoreUnavailable
+from nbvc.errors import AccessDenied, NbvcError, StoreUnavailable
 from nbvc.repository import Repository
 from nbvc.workspace.core import Workspace
 from nbvc.workspace.results import SomeFailed
@@ -18,14 +18,15 @@ T = TypeVar("T")
 
 
 class FailingStore(WrappedStore):
-    """Is not reached any more once a notebook of a certain name is to be stored."""
+    """Fails once a notebook of a certain name is to be stored."""
 
     last = "workspace/ada/project/b.ipynb"
+    error: NbvcError = StoreUnavailable("The store was not reached.")
 
     def around(self, request: Request, send: Callable[[], T]) -> T:
         """Send *request*, unless it comes too late."""
         if request.name == "put" and request.key == self.last:
-            raise StoreUnavailable("The store was not reached.")
+            raise self.error
         return send()
 
 
@@ -43,8 +44,19 @@ def failing(workspace: Workspace) -> Workspace:
     return workspace
 
 
-def test_what_was_saved_before_the_store_failed_is_reported(failing: Workspace) -> None:
-    """The first notebook is saved, the failing one and those after it carry the one error."""
+def test_what_comes_after_the_store_failed_waits(failing: Workspace) -> None:
+    """The first notebook is saved; the failing one and those after it wait, for the one reason."""
+    for name in ("a", "b", "c"):
+        (failing.folder / f"{name}.ipynb").write_bytes(notebook(code(name)))
+    results = failing.save()
+    assert [result.saved for result in results] == [True, False, False]
+    assert [result.waiting for result in results] == [False, True, True]
+    assert results[1].error is results[2].error
+
+
+def test_what_was_saved_before_the_store_refused_is_reported(failing: Workspace) -> None:
+    """The first notebook is saved, the refused one and those after it carry the one error."""
+    failing.repository.store.error = AccessDenied("You may not.")
     for name in ("a", "b", "c"):
         (failing.folder / f"{name}.ipynb").write_bytes(notebook(code(name)))
     with pytest.raises(SomeFailed) as caught:
@@ -52,12 +64,13 @@ def test_what_was_saved_before_the_store_failed_is_reported(failing: Workspace) 
     results = caught.value.results
     assert [result.saved for result in results] == [True, False, False]
     assert results[1].error is results[2].error
-    assert caught.value.exit_code == StoreUnavailable.exit_code
+    assert caught.value.exit_code == AccessDenied.exit_code
 
 
 def test_store_that_saved_nothing_is_the_error(failing: Workspace) -> None:
     """Where no notebook was saved, the store's own error says it all."""
+    failing.repository.store.error = AccessDenied("You may not.")
     (failing.folder / "b.ipynb").write_bytes(notebook(code("b")))
     (failing.folder / "c.ipynb").write_bytes(notebook(code("c")))
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(AccessDenied):
         failing.save()
