@@ -56,13 +56,17 @@ class Layout:
             )
         return data_key
 
+    def index(self, area: Area, key: NotebookKey) -> str:
+        """Return the prefix of all that describes a notebook."""
+        return f"{INDEX_FOLDER}/{self.data_key(area, key)}/"
+
     def records(self, area: Area, key: NotebookKey) -> str:
         """Return the prefix of the records of a notebook."""
-        return f"{INDEX_FOLDER}/{self.data_key(area, key)}/v/"
+        return f"{self.index(area, key)}v/"
 
     def states(self, area: Area, key: NotebookKey) -> str:
         """Return the prefix of the states of a notebook."""
-        return f"{INDEX_FOLDER}/{self.data_key(area, key)}/s/"
+        return f"{self.index(area, key)}s/"
 
     def notebook_key(self, area: Area, data_key: str) -> NotebookKey | None:
         """Return the notebook key of a data key, or ``None`` where it is not a notebook's."""

@@ -6,7 +6,7 @@ reads give a long history: 15 copies in most, 255 in every 256th, 4,095 in every
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
@@ -18,7 +18,7 @@ from nbvc.manifest.sealing import (
     canonical,
     format_time,
     parse_time,
-    seal,
+    seal_canonical,
     unseal,
 )
 from nbvc.model import Area, Changes, Digest, NotebookKey, Record, Source, VersionId, WriteId
@@ -27,6 +27,7 @@ STRIDE, WIDE_STRIDE, WIDEST_STRIDE = 16, 256, 4096
 MAX_AUTHOR_LENGTH = 200
 MAX_MESSAGE_LENGTH = 2_000
 
+_RECENT = "recent"
 _KNOWN = frozenset(Record.__dataclass_fields__) - {"extra"}
 
 
@@ -78,16 +79,29 @@ def plan_reads(newest: int, oldest: int) -> Iterator[int]:
 
 def record_hash(record: Record) -> Digest:
     """Return the SHA-256 that the next record names as ``prev``."""
-    return Digest.of(canonical(_to_document(record)))
+    return Digest.of(encode_copy(record))
 
 
 def encode(file: RecordFile) -> bytes:
     """Return the bytes to store under the number of the record."""
-    document = _to_document(file.record)
-    document["format"] = FORMAT
-    document["first"] = file.first
-    document["recent"] = [_to_document(record) for record in file.recent]
-    return seal(document)
+    return assemble(file.record, map(encode_copy, file.recent), first=file.first)
+
+
+def encode_copy(record: Record) -> bytes:
+    """Return *record* as later files carry it: the bytes that are hashed."""
+    return canonical(_to_document(record))
+
+
+def assemble(record: Record, copies: Iterable[bytes], *, first: int) -> bytes:
+    """Return the file of *record* from encoded copies of the records before it.
+
+    For who makes the files of many records, each of which is carried by many.
+    """
+    document = {**_to_document(record), "format": FORMAT, "first": first}
+    before = canonical({name: value for name, value in document.items() if name < _RECENT})
+    after = canonical({name: value for name, value in document.items() if name > _RECENT})
+    body = b'%s,"%s":[%s],%s' % (before[:-1], _RECENT.encode(), b",".join(copies), after[1:])
+    return seal_canonical(body)
 
 
 def decode(data: bytes, *, what: str) -> RecordFile:
@@ -104,15 +118,30 @@ def decode(data: bytes, *, what: str) -> RecordFile:
         IntegrityError: It is damaged, or not a chain of records.
         StoreMisconfigured: A newer release of nbvc wrote it.
     """
+    file = parse(data, what=what)
+    check_chain(tuple(file), what=what)
+    return file
+
+
+def parse(data: bytes, *, what: str) -> RecordFile:
+    """Return the record and the copies in *data*, whether or not they are a chain.
+
+    For who looks for what is left of a damaged manifest; others use :func:`decode`.
+
+    Raises:
+        IntegrityError: It is damaged, or holds no records.
+        StoreMisconfigured: A newer release of nbvc wrote it.
+    """
     document = unseal(data, what=what)
     document.pop("format")
     try:
         copies, first = document.pop("recent"), _integer(document.pop("first"))
         record = _from_document(document)
         recent = tuple(_from_document(copy) for copy in copies)
+        if not 1 <= first <= record.number - len(recent):
+            raise ValueError(f"first is {first}, and the file goes back further")
     except MALFORMED as error:
         raise IntegrityError(f"The {what} is not a record: {error!r}.") from error
-    check_chain([record, *recent], what=what)
     return RecordFile(record=record, recent=recent, first=first)
 
 

@@ -32,7 +32,11 @@ def canonical(document: Mapping[str, Any]) -> bytes:
 
 def seal(document: Mapping[str, Any]) -> bytes:
     """Return *document* as bytes whose damage :func:`unseal` will notice."""
-    body = canonical(document)
+    return seal_canonical(canonical(document))
+
+
+def seal_canonical(body: bytes) -> bytes:
+    """Return *body*, the canonical encoding of a document, with its seal."""
     check = hashlib.sha256(body).hexdigest().encode("ascii")
     return body[:-1] + _OPENING + check + b'"}'
 

@@ -35,7 +35,7 @@ LOOKBACK = 32
 """Records before one's own version in which an older listed one is looked for: more than writers
 can be at work at once, each with a version stored and its record not yet claimed."""
 
-_SETTLING_PAUSES_SECONDS = (0.05, 0.1, 0.2, 0.4)
+SETTLING_PAUSES_SECONDS = (0.05, 0.1, 0.2, 0.4)
 
 
 def catch_up(
@@ -88,7 +88,7 @@ def _settled(
     A writer who is adopted all the same loses nothing but what only it knows: its list of changes.
     """
     newest, entries = look()
-    for pause in _SETTLING_PAUSES_SECONDS:
+    for pause in SETTLING_PAUSES_SECONDS:
         if not any(young for _, young in entries):
             break
         backend.sleep(pause)

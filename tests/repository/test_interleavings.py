@@ -53,7 +53,7 @@ SIZES = pytest.mark.parametrize(
 @pytest.fixture(autouse=True)
 def nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Adopt at once: the wait for writers at work would only make the orders more, not harder."""
-    monkeypatch.setattr(adopting, "_SETTLING_PAUSES_SECONDS", ())
+    monkeypatch.setattr(adopting, "SETTLING_PAUSES_SECONDS", ())
 
 
 def new_store(*, conditional: bool) -> MemoryStore:
