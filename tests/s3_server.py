@@ -61,10 +61,16 @@ def connect(
     )
 
 
-def new_bucket(endpoint_url: str | None, *, root: str = "", versioning: bool = True) -> S3Store:
+def new_bucket(
+    endpoint_url: str | None,
+    *,
+    root: str = "",
+    versioning: bool = True,
+    object_lock: bool = False,
+) -> S3Store:
     """Return a store in a fresh bucket, with versioning on unless told otherwise."""
     store = connect(endpoint_url, bucket=f"nbvc-{uuid.uuid4().hex}", root=root)
-    store.create_bucket()
-    if versioning:
-        store.enable_versioning()
+    store.administration.create(object_lock=object_lock)
+    if versioning and not object_lock:
+        store.administration.enable_versioning()
     return store

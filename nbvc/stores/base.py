@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -51,6 +52,28 @@ class Replace:
 PutMode = Create | Overwrite | Replace
 
 
+class LockMode(StrEnum):
+    """Whom a lock on a version binds (Amazon S3 User Guide, "Locking objects with Object Lock")."""
+
+    GOVERNANCE = "GOVERNANCE"
+    """Everybody but those who hold a special right to lift it."""
+    COMPLIANCE = "COMPLIANCE"
+    """Everybody, the owner of the account included; it can be made longer, never shorter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetainUntil:
+    """How long a version is locked: no credential removes it, or shortens the lock, before that.
+
+    Attributes:
+        moment: The end of the lock; stores keep whole seconds. One in the past is refused.
+        mode: Whom it binds.
+    """
+
+    moment: datetime
+    mode: LockMode
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
     """Receipt of a write."""
@@ -71,6 +94,9 @@ class Head:
     modified_at: datetime
     """By the store's clock, UTC, perhaps whole seconds only; never a base for order."""
     metadata: Metadata = field(default_factory=dict)
+    locked_until: datetime | None = None
+    """Until when no credential can remove it. ``None``: not locked, or not for this reader to know
+    (S3 tells it to who has ``s3:GetObjectRetention``). May have passed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +163,14 @@ class Store(Protocol):
         ...
 
     def put(
-        self, key: Key, data: bytes, *, mode: PutMode, metadata: Metadata, content_type: str
+        self,
+        key: Key,
+        data: bytes,
+        *,
+        mode: PutMode,
+        metadata: Metadata,
+        content_type: str,
+        retain_until: RetainUntil | None = None,
     ) -> Stored:
         """Write *data* under *key* as a new version.
 
@@ -150,8 +183,10 @@ class Store(Protocol):
             mode: ``Create``, ``Overwrite`` or ``Replace``.
             metadata: Kept with this version; see ``Metadata`` for the limits.
             content_type: MIME type.
+            retain_until: Lock the version from the moment it is there; for stores that can.
 
         Raises:
+            StoreMisconfigured: The store cannot lock versions; nothing was written.
             PreconditionFailed: The condition in *mode* did not hold; nothing was written.
             OutcomeUnknown: No clear reply came; the bytes may be stored.
             VersioningOff: The store answered without a version ID.
@@ -180,11 +215,18 @@ class Store(Protocol):
         ...
 
     def copy(
-        self, source: Key, source_version: VersionId, target: Key, *, metadata: Metadata
+        self,
+        source: Key,
+        source_version: VersionId,
+        target: Key,
+        *,
+        metadata: Metadata,
+        retain_until: RetainUntil | None = None,
     ) -> Stored:
         """Write the bytes of one version under *target* as a new version, inside the store.
 
-        Atomic and durable like :meth:`put`. The metadata of the source is not carried over.
+        Atomic and durable like :meth:`put`. Neither the metadata of the source nor its lock is
+        carried over; *retain_until* is as in :meth:`put`.
 
         Raises:
             VersionNotFound: No such source.
@@ -221,7 +263,11 @@ class Store(Protocol):
         ...
 
     def delete_version(self, key: Key, version_id: VersionId) -> None:
-        """Remove one version, or one delete marker, for good. Idempotent."""
+        """Remove one version, or one delete marker, for good. Idempotent.
+
+        Raises:
+            AccessDenied: The version is locked, or the credential may not.
+        """
         ...
 
     def locate(self, key: Key, version_id: VersionId | None = None) -> str:

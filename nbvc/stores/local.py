@@ -17,6 +17,7 @@ from urllib.parse import quote
 from nbvc.errors import (
     IntegrityError,
     PreconditionFailed,
+    StoreMisconfigured,
     StoreNotFound,
     VersionNotFound,
 )
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from nbvc.stores.base import Key, Metadata, PutMode
+    from nbvc.stores.base import Key, Metadata, PutMode, RetainUntil
     from nbvc.stores.local_index import Found, Row
 
 MAX_INLINE_BYTES = 16 * 1024
@@ -121,7 +122,14 @@ class LocalStore:
         return Capabilities(conditional_create=True, conditional_replace=True)
 
     def put(
-        self, key: Key, data: bytes, *, mode: PutMode, metadata: Metadata, content_type: str
+        self,
+        key: Key,
+        data: bytes,
+        *,
+        mode: PutMode,
+        metadata: Metadata,
+        content_type: str,
+        retain_until: RetainUntil | None = None,
     ) -> Stored:
         """Write *data* under *key* as a new version; see the protocol.
 
@@ -131,8 +139,10 @@ class LocalStore:
         Raises:
             PreconditionFailed: The condition in *mode* did not hold; nothing was written.
             InvalidInput: The key or the metadata is beyond the limits.
+            StoreMisconfigured: It was to be locked, which a folder cannot do.
             StoreError: The disk is full.
         """
+        _refuse_lock(retain_until)
         check_store_key(key)
         check_metadata(metadata)
         content = Content(
@@ -234,7 +244,13 @@ class LocalStore:
         return found
 
     def copy(
-        self, source: Key, source_version: VersionId, target: Key, *, metadata: Metadata
+        self,
+        source: Key,
+        source_version: VersionId,
+        target: Key,
+        *,
+        metadata: Metadata,
+        retain_until: RetainUntil | None = None,
     ) -> Stored:
         """Write the bytes of one version under *target* as a new version, at no cost in space.
 
@@ -242,8 +258,10 @@ class LocalStore:
 
         Raises:
             VersionNotFound: No such source.
+            StoreMisconfigured: It was to be locked, which a folder cannot do.
             IntegrityError: The file with the source's bytes is missing.
         """
+        _refuse_lock(retain_until)
         check_store_key(source)
         check_store_key(target)
         check_metadata(metadata)
@@ -351,6 +369,14 @@ class LocalStore:
     def close(self) -> None:
         """Let go of the files. Idempotent; a later call opens them again for its own duration."""
         self._database.close()
+
+
+def _refuse_lock(retain_until: RetainUntil | None) -> None:
+    if retain_until is not None:
+        raise StoreMisconfigured(
+            "The embedded store cannot lock versions: who may write to a folder may empty it.",
+            hint="Move to a bucket with Object Lock: nbvc migrate s3://bucket",
+        )
 
 
 def _new_version_id() -> VersionId:

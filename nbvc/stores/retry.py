@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         KeyEntry,
         Metadata,
         PutMode,
+        RetainUntil,
         Store,
         Stored,
         VersionEntry,
@@ -105,7 +106,14 @@ class RetryingStore:
         return self.inner.capabilities
 
     def put(
-        self, key: Key, data: bytes, *, mode: PutMode, metadata: Metadata, content_type: str
+        self,
+        key: Key,
+        data: bytes,
+        *,
+        mode: PutMode,
+        metadata: Metadata,
+        content_type: str,
+        retain_until: RetainUntil | None = None,
     ) -> Stored:
         """Write *data* under *key* once, even if that takes several requests; see the protocol.
 
@@ -114,7 +122,12 @@ class RetryingStore:
         """
         return self._write(
             lambda: self.inner.put(
-                key, data, mode=mode, metadata=metadata, content_type=content_type
+                key,
+                data,
+                mode=mode,
+                metadata=metadata,
+                content_type=content_type,
+                retain_until=retain_until,
             ),
             key,
             metadata,
@@ -129,11 +142,19 @@ class RetryingStore:
         return self._repeat(lambda: self.inner.head(key, version_id))
 
     def copy(
-        self, source: Key, source_version: VersionId, target: Key, *, metadata: Metadata
+        self,
+        source: Key,
+        source_version: VersionId,
+        target: Key,
+        *,
+        metadata: Metadata,
+        retain_until: RetainUntil | None = None,
     ) -> Stored:
         """Copy one version once, even if that takes several requests; see :meth:`put`."""
         return self._write(
-            lambda: self.inner.copy(source, source_version, target, metadata=metadata),
+            lambda: self.inner.copy(
+                source, source_version, target, metadata=metadata, retain_until=retain_until
+            ),
             target,
             metadata,
         )

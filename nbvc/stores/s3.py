@@ -10,14 +10,13 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from nbvc.errors import (
     OutcomeUnknown,
     StoreError,
     StoreMisconfigured,
-    StoreNotFound,
     VersioningOff,
     VersionNotFound,
 )
@@ -30,34 +29,37 @@ from nbvc.stores.base import (
     KeyEntry,
     Metadata,
     PutMode,
+    RetainUntil,
     Stored,
     VersionEntry,
 )
 from nbvc.stores.landing import find_write
 from nbvc.stores.limits import check_metadata, check_prefix, check_store_key
 from nbvc.stores.paging import FIRST, Page, Paged, Token, merge_versions
+from nbvc.stores.s3_bucket import S3Bucket
 from nbvc.stores.s3_call import Call
 from nbvc.stores.s3_errors import translated
 from nbvc.stores.s3_wire import (
     condition,
     connect,
+    copy_permission,
     head_values,
     kept_version,
     key_entry,
+    locked_upload,
+    locking,
+    open_session,
     page_size,
     read_permission,
     version,
     version_entry,
+    write_permission,
 )
 
 if TYPE_CHECKING:
     from nbvc.model import VersionId
 
 NOTEBOOK_TYPE = "application/x-ipynb+json"
-DEFAULT_REGION = "us-east-1"
-"""The region that a bucket is made in when the request names none."""
-
-VersioningStatus = Literal["Enabled", "Suspended", "Off"]
 
 
 class S3Store:
@@ -66,6 +68,11 @@ class S3Store:
     It never tries a request twice; ``RetryingStore`` does, for it knows when that is safe. In
     versioned buckets a listing has the order of :func:`nbvc.stores.paging.merge_versions`. A HEAD
     of S3 has no error body, so :meth:`head` says ``VersionNotFound`` where the bucket is missing.
+
+    Attributes:
+        bucket: Name of the bucket.
+        root: Prefix of all keys, without slashes at its ends.
+        administration: The bucket as a whole, whatever the root.
     """
 
     def __init__(
@@ -96,8 +103,11 @@ class S3Store:
         self.root = root.strip("/")
         self._prefix = f"{self.root}/" if self.root else ""
         self._capabilities = capabilities
-        with translated(self._bucket_call("open", "s3:ListBucket")):
-            self._client = connect(endpoint_url=endpoint_url, region=region, profile=profile)
+        opening = Call.on_bucket(bucket, self.url, action="open", permission="s3:ListBucket")
+        with translated(opening):
+            self._session = open_session(region=region, profile=profile)
+            self._client = connect(self._session, endpoint_url=endpoint_url)
+        self.administration = S3Bucket(self._client, bucket, store_url=self.url)
 
     # -- the protocol ---------------------------------------------------------------------------
 
@@ -112,14 +122,24 @@ class S3Store:
         return self._capabilities
 
     def put(
-        self, key: Key, data: bytes, *, mode: PutMode, metadata: Metadata, content_type: str
+        self,
+        key: Key,
+        data: bytes,
+        *,
+        mode: PutMode,
+        metadata: Metadata,
+        content_type: str,
+        retain_until: RetainUntil | None = None,
     ) -> Stored:
         """Write *data* under *key*; see the protocol. One request."""
         full_key = self._full_key(key)
         check_metadata(metadata)
         only_if = condition(mode)
         call = replace(
-            self._call("write", "s3:PutObject", key), changes=True, conditional=bool(only_if)
+            self._call("write", write_permission(retain_until), key),
+            changes=True,
+            conditional=bool(only_if),
+            locks=retain_until is not None,
         )
         with translated(call):
             reply = self._client.put_object(
@@ -130,6 +150,7 @@ class S3Store:
                 Metadata=dict(metadata),
                 ChecksumSHA256=b64encode(hashlib.sha256(data).digest()).decode("ascii"),
                 **only_if,
+                **locked_upload(retain_until, data),
             )
         version_id = kept_version(reply.get("VersionId"))
         if version_id is None:
@@ -166,7 +187,13 @@ class S3Store:
         return Head(**head_values(key, reply))
 
     def copy(
-        self, source: Key, source_version: VersionId, target: Key, *, metadata: Metadata
+        self,
+        source: Key,
+        source_version: VersionId,
+        target: Key,
+        *,
+        metadata: Metadata,
+        retain_until: RetainUntil | None = None,
     ) -> Stored:
         """Copy one version inside the store; see the protocol.
 
@@ -176,8 +203,9 @@ class S3Store:
         check_metadata(metadata)
         source_key, target_key = self._full_key(source), self._full_key(target)
         call = replace(
-            self._call("copy to", "s3:GetObjectVersion and s3:PutObject", target),
+            self._call("copy to", copy_permission(retain_until), target),
             changes=True,
+            locks=retain_until is not None,
             source=self._shown(source, source_version),
         )
         with translated(call):
@@ -193,6 +221,7 @@ class S3Store:
                 Metadata=dict(metadata),
                 ContentType=NOTEBOOK_TYPE,
                 ChecksumAlgorithm="SHA256",
+                **locking(retain_until),
             )
         version_id = kept_version(reply.get("VersionId"))
         if version_id is None:
@@ -267,7 +296,10 @@ class S3Store:
         except VersionNotFound:
             pass
         else:
-            if kept_version(current) is None and self.versioning_status() != "Enabled":
+            if (
+                kept_version(current) is None
+                and self.administration.versioning_status() != "Enabled"
+            ):
                 raise self._versioning_off(key)
         with translated(replace(self._call("delete", "s3:DeleteObject", key), changes=True)):
             reply = self._client.delete_object(Bucket=self.bucket, Key=full_key)
@@ -294,53 +326,6 @@ class S3Store:
     def close(self) -> None:
         """Close the connections. Idempotent; a later request opens new ones."""
         self._client.close()
-
-    # -- the bucket itself, for ``nbvc init`` ---------------------------------------------------
-
-    def bucket_exists(self) -> bool:
-        """Return whether there is a bucket of this name that these credentials may see.
-
-        Raises:
-            AccessDenied: There is one, and they may not.
-            StoreMisconfigured: It is in another region.
-        """
-        try:
-            with translated(self._bucket_call("look at", "s3:ListBucket")):
-                self._client.head_bucket(Bucket=self.bucket)
-        except StoreNotFound:
-            return False
-        return True
-
-    def create_bucket(self) -> None:
-        """Create the bucket in the client's region, with versioning still off.
-
-        Raises:
-            AlreadyExists: The name is taken, by these credentials' owner or by somebody else.
-            InvalidConfig: The name is none that a bucket can have.
-        """
-        region = self._client.meta.region_name
-        place: dict[str, Any] = {}
-        if region and region not in {DEFAULT_REGION, "aws-global"}:
-            place = {"CreateBucketConfiguration": {"LocationConstraint": region}}
-        call = replace(self._bucket_call("create", "s3:CreateBucket"), changes=True)
-        with translated(call):
-            self._client.create_bucket(Bucket=self.bucket, **place)
-
-    def versioning_status(self) -> VersioningStatus:
-        """Return what the bucket says about versioning; believe only the replies to writes.
-
-        AWS may take 15 minutes until a change holds everywhere (Amazon S3 User Guide, "Enabling
-        versioning on buckets").
-        """
-        with translated(self._bucket_call("read the versioning of", "s3:GetBucketVersioning")):
-            return self._client.get_bucket_versioning(Bucket=self.bucket).get("Status", "Off")
-
-    def enable_versioning(self) -> None:
-        """Turn versioning on. Idempotent."""
-        with translated(self._bucket_call("set the versioning of", "s3:PutBucketVersioning")):
-            self._client.put_bucket_versioning(
-                Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"}
-            )
 
     # -- helpers --------------------------------------------------------------------------------
 
@@ -369,16 +354,6 @@ class S3Store:
             bucket=self.bucket,
             store=self.url,
             url=f"{self.url}/{prefix}",
-            keyed=False,
-        )
-
-    def _bucket_call(self, action: str, permission: str) -> Call:
-        return Call(
-            action=action,
-            permission=permission,
-            bucket=self.bucket,
-            store=self.url,
-            url=f"s3://{self.bucket}",
             keyed=False,
         )
 

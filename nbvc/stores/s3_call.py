@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 from nbvc.errors import CredentialsExpired, InvalidConfig, OutcomeUnknown
 
@@ -21,6 +22,7 @@ class Call:
         conditional: Whether it carries ``If-Match`` or ``If-None-Match``.
         keyed: Whether it is about one object, not about the bucket.
         source: What it reads, where that is not *url*: the source of a copy.
+        locks: Whether it writes a version under Object Lock.
     """
 
     action: str
@@ -32,6 +34,19 @@ class Call:
     conditional: bool = False
     keyed: bool = True
     source: str | None = None
+    locks: bool = False
+
+    @classmethod
+    def on_bucket(cls, bucket: str, store: str, *, action: str, permission: str) -> Self:
+        """Return a call that is about the bucket itself."""
+        return cls(
+            action=action,
+            permission=permission,
+            bucket=bucket,
+            store=store,
+            url=f"s3://{bucket}",
+            keyed=False,
+        )
 
     @property
     def reads(self) -> bool:

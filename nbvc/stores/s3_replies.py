@@ -91,13 +91,25 @@ def _not_allowed(reply: Reply, call: Call) -> e.NbvcError:
     return _refused(reply, call)
 
 
+def _no_lock(reply: Reply, call: Call) -> e.NbvcError:
+    return e.StoreMisconfigured(
+        f"The store refused to lock {call.url} ({reply.code}): the bucket {call.bucket} has no "
+        "Object Lock, or this machine's clock is wrong.",
+        hint=f"nbvc doctor {call.store} finds out which.",
+    )
+
+
 def _invalid_argument(reply: Reply, call: Call) -> e.NbvcError:
+    if call.locks:
+        return _no_lock(reply, call)
     if call.keyed and "version" in str(reply.error).lower():
         return e.VersionNotFound(f"There is no {call.read_url} in the store.")
     return _refused(reply, call)
 
 
 def _invalid_request(reply: Reply, call: Call) -> e.NbvcError:
+    if call.locks:
+        return _no_lock(reply, call)
     if call.keyed and "delete marker" in str(reply.error).lower():
         return e.VersionNotFound(f"{call.read_url} is a delete marker: it has no content.")
     return _refused(reply, call)

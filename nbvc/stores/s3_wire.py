@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
+from base64 import b64encode
 from collections.abc import Mapping
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-import boto3.session
+from boto3.session import Session
 from botocore.config import Config
 from botocore.handlers import add_expect_header
 
 from nbvc.errors import StoreMisconfigured
 from nbvc.model import VersionId
-from nbvc.stores.base import Create, Key, KeyEntry, PutMode, Replace, VersionEntry
+from nbvc.stores.base import (
+    Create,
+    Key,
+    KeyEntry,
+    PutMode,
+    Replace,
+    RetainUntil,
+    VersionEntry,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -24,13 +34,17 @@ MAX_PAGE_ENTRIES = 1000
 """S3's limit for one page of a listing."""
 
 
-def connect(*, endpoint_url: str | None, region: str | None, profile: str | None) -> S3Client:
+def open_session(*, region: str | None, profile: str | None) -> Session:
+    """Return the AWS configuration, as the variables and files of the user give it."""
+    return Session(profile_name=profile, region_name=region)
+
+
+def connect(session: Session, *, endpoint_url: str | None) -> S3Client:
     """Return a client that never repeats a request by itself; no request is sent.
 
     Raises:
         StoreMisconfigured: The endpoint or the region is not well-formed.
     """
-    session = boto3.session.Session(profile_name=profile, region_name=region)
     try:
         client = session.client("s3", endpoint_url=endpoint_url, config=_config(endpoint_url))
     except ValueError as error:  # botocore's own check of an endpoint raises a bare one
@@ -67,6 +81,32 @@ def condition(mode: PutMode) -> dict[str, Any]:
             return {}
 
 
+def locking(retain_until: RetainUntil | None) -> dict[str, Any]:
+    """Return the arguments that lock the version which is written; empty for none."""
+    if retain_until is None:
+        return {}
+    return {
+        "ObjectLockMode": retain_until.mode.value,
+        "ObjectLockRetainUntilDate": retain_until.moment,
+    }
+
+
+def locked_upload(retain_until: RetainUntil | None, data: bytes) -> dict[str, Any]:
+    """Return the arguments that lock the version that *data* becomes; empty for none.
+
+    S3 takes a locked upload only with a checksum that is announced in one of two older ways (API
+    Reference, "PutObject"); AWS takes both, some servers know only ``Content-MD5``.
+    """
+    if retain_until is None:
+        return {}
+    md5 = hashlib.md5(data, usedforsecurity=False).digest()
+    return {
+        **locking(retain_until),
+        "ChecksumAlgorithm": "SHA256",
+        "ContentMD5": b64encode(md5).decode("ascii"),
+    }
+
+
 def version(version_id: VersionId | None) -> dict[str, Any]:
     """Return the arguments that name a version; empty for the current one."""
     return {} if version_id is None else {"VersionId": version_id}
@@ -75,6 +115,17 @@ def version(version_id: VersionId | None) -> dict[str, Any]:
 def read_permission(version_id: VersionId | None) -> str:
     """Return the IAM action that reading needs."""
     return "s3:GetObject" if version_id is None else "s3:GetObjectVersion"
+
+
+def write_permission(retain_until: RetainUntil | None) -> str:
+    """Return the IAM actions that writing needs; which of them is missing, S3 does not say."""
+    return "s3:PutObject" + (" and s3:PutObjectRetention" if retain_until else "")
+
+
+def copy_permission(retain_until: RetainUntil | None) -> str:
+    """Return the IAM actions that copying needs."""
+    separator = ", " if retain_until else " and "
+    return f"s3:GetObjectVersion{separator}{write_permission(retain_until)}"
 
 
 def kept_version(version_id: str | None) -> VersionId | None:
@@ -90,6 +141,7 @@ def page_size(wanted: int | None) -> int:
 def head_values(key: Key, reply: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a ``Head`` from a reply to HEAD or GET."""
     version_id = reply.get("VersionId")
+    locked_until = reply.get("ObjectLockRetainUntilDate")
     return {
         "key": key,
         "version_id": None if version_id is None else VersionId(version_id),
@@ -97,6 +149,7 @@ def head_values(key: Key, reply: Mapping[str, Any]) -> dict[str, Any]:
         "size_bytes": reply["ContentLength"],
         "modified_at": reply["LastModified"].astimezone(UTC),
         "metadata": reply.get("Metadata", {}),
+        "locked_until": locked_until.astimezone(UTC) if locked_until else None,
     }
 
 

@@ -250,26 +250,27 @@ def _make_ready(store: Store, *, create: bool, ask: Ask) -> tuple[bool, bool]:
         return False, False
     from nbvc.stores.s3 import S3Store
 
-    bucket = getattr(store, "inner", store)
-    if not isinstance(bucket, S3Store):
+    inner = getattr(store, "inner", store)
+    if not isinstance(inner, S3Store):
         return False, False
+    bucket = inner.administration
     created = enabled = False
-    if not bucket.bucket_exists():
-        if not (create or ask(f"There is no bucket {bucket.bucket}. Create it?")):
+    if not bucket.exists():
+        if not (create or ask(f"There is no bucket {bucket.name}. Create it?")):
             raise StoreNotFound(
-                f"There is no bucket {bucket.bucket}.", hint=f"nbvc init {store.url} --create"
+                f"There is no bucket {bucket.name}.", hint=f"nbvc init {store.url} --create"
             )
-        bucket.create_bucket()
+        bucket.create()
         created = True
     try:
         status = bucket.versioning_status()
     except AccessDenied:  # not a permission that nbvc needs: what the bucket does will show it
         return created, enabled
     if status != "Enabled":
-        question = f"Versioning of bucket {bucket.bucket} is {status.lower()}. Turn it on?"
+        question = f"Versioning of bucket {bucket.name} is {status.lower()}. Turn it on?"
         if not (create or created or ask(question)):
             raise VersioningOff(
-                f"Versioning of bucket {bucket.bucket} is {status.lower()}: it would keep only the "
+                f"Versioning of bucket {bucket.name} is {status.lower()}: it would keep only the "
                 "last save of a notebook.",
                 hint=f"nbvc init {store.url} --create turns it on.",
             )

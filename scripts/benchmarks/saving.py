@@ -54,8 +54,8 @@ def put_latency(around: Surroundings) -> list[Row]:
     with delay_proxy(around.endpoint) as proxy:
         bucket = around.bucket("put")[0].removeprefix("s3://")
         store = _connect(bucket, proxy)
-        store.create_bucket()
-        store.enable_versioning()
+        store.administration.create()
+        store.administration.enable_versioning()
         client = boto3.client("s3", endpoint_url=proxy.url, region_name="us-east-1")
         ours = partial(
             store.put, "k", BODY, mode=Overwrite(), metadata={}, content_type="text/plain"

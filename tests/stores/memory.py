@@ -10,7 +10,7 @@ from itertools import count, islice
 from threading import RLock
 from urllib.parse import quote
 
-from nbvc.errors import PreconditionFailed, VersionNotFound
+from nbvc.errors import AccessDenied, PreconditionFailed, StoreMisconfigured, VersionNotFound
 from nbvc.model import VersionId
 from nbvc.stores.base import (
     Blob,
@@ -22,6 +22,7 @@ from nbvc.stores.base import (
     Metadata,
     PutMode,
     Replace,
+    RetainUntil,
     Stored,
     VersionEntry,
 )
@@ -37,6 +38,7 @@ class Entry:
     etag: str
     metadata: Metadata
     modified_at: datetime
+    locked_until: datetime | None = None
 
 
 class MemoryStore:
@@ -97,14 +99,22 @@ class MemoryStore:
         )
 
     def put(
-        self, key: Key, data: bytes, *, mode: PutMode, metadata: Metadata, content_type: str
+        self,
+        key: Key,
+        data: bytes,
+        *,
+        mode: PutMode,
+        metadata: Metadata,
+        content_type: str,
+        retain_until: RetainUntil | None = None,
     ) -> Stored:
         """Add a version, if the condition holds or is ignored."""
         check_store_key(key)
         check_metadata(metadata)
+        self._check_lock(retain_until)
         with self._lock:
             self._check(key, mode)
-            return self._add(key, data, metadata)
+            return self._add(key, data, metadata, retain_until)
 
     def get(self, key: Key, version_id: VersionId | None = None) -> Blob:
         """Return one version with its bytes."""
@@ -116,6 +126,7 @@ class MemoryStore:
             size_bytes=len(data),
             modified_at=entry.modified_at,
             metadata=entry.metadata,
+            locked_until=entry.locked_until,
             data=data,
         )
 
@@ -129,16 +140,25 @@ class MemoryStore:
             size_bytes=len(data),
             modified_at=entry.modified_at,
             metadata=entry.metadata,
+            locked_until=entry.locked_until,
         )
 
     def copy(
-        self, source: Key, source_version: VersionId, target: Key, *, metadata: Metadata
+        self,
+        source: Key,
+        source_version: VersionId,
+        target: Key,
+        *,
+        metadata: Metadata,
+        retain_until: RetainUntil | None = None,
     ) -> Stored:
         """Add the bytes of one version under another key."""
         check_store_key(target)
         check_metadata(metadata)
+        self._check_lock(retain_until)
         with self._lock:
-            return self._add(target, self._find(source, source_version)[1], metadata)
+            data = self._find(source, source_version)[1]
+            return self._add(target, data, metadata, retain_until)
 
     def list_keys(
         self, prefix: str, *, start_after: Key | None = None, limit: int | None = None
@@ -178,9 +198,13 @@ class MemoryStore:
             return self._add(key, None, {}).version_id
 
     def delete_version(self, key: Key, version_id: VersionId) -> None:
-        """Remove one version."""
+        """Remove one version, unless it is locked."""
         check_store_key(key)
         with self._lock:
+            for entry in self._objects.get(key, []):
+                locked = entry.locked_until is not None and entry.locked_until > self.now()
+                if entry.version_id == version_id and locked:
+                    raise AccessDenied(f"{key} is locked until {entry.locked_until}")
             left = [e for e in self._objects.pop(key, []) if e.version_id != version_id]
             if left:
                 self._objects[key] = left
@@ -193,6 +217,10 @@ class MemoryStore:
     def close(self) -> None:
         """Do nothing."""
 
+    def _check_lock(self, retain_until: RetainUntil | None) -> None:
+        if retain_until is not None and retain_until.moment <= self.now():
+            raise StoreMisconfigured(f"a lock until {retain_until.moment} would be over")
+
     def _check(self, key: Key, mode: PutMode) -> None:
         current = self._objects.get(key, [None])[-1]
         if current is not None and current.data is None:
@@ -202,13 +230,20 @@ class MemoryStore:
         if self._conditional and (taken or stale):
             raise PreconditionFailed(f"the condition on {key} does not hold")
 
-    def _add(self, key: Key, data: bytes | None, metadata: Metadata) -> Stored:
+    def _add(
+        self,
+        key: Key,
+        data: bytes | None,
+        metadata: Metadata,
+        retain_until: RetainUntil | None = None,
+    ) -> Stored:
         entry = Entry(
             version_id=VersionId(f"M{next(self._numbers):06}"),
             data=data,
             etag=md5(data or b"").hexdigest(),
             metadata=dict(metadata),
             modified_at=self.now(),
+            locked_until=retain_until.moment.replace(microsecond=0) if retain_until else None,
         )
         self._objects.setdefault(key, []).append(entry)
         return Stored(version_id=entry.version_id, etag=entry.etag)

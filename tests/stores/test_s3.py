@@ -63,19 +63,19 @@ class BucketCare:
     def test_a_bucket_is_created_once_with_versioning_off(self, endpoint: str | None) -> None:
         """It exists afterwards, and keeps no versions until told to."""
         store = connect(endpoint, bucket=new_bucket(endpoint).bucket + "-2", region="eu-west-1")
-        assert not store.bucket_exists()
-        store.create_bucket()
-        assert store.bucket_exists()
-        assert store.versioning_status() == "Off"
+        assert not store.administration.exists()
+        store.administration.create()
+        assert store.administration.exists()
+        assert store.administration.versioning_status() == "Off"
         with pytest.raises(AlreadyExists):
-            store.create_bucket()
+            store.administration.create()
 
     def test_versioning_is_turned_on_for_good(self, endpoint: str | None) -> None:
         """Turning it on twice is no error."""
         store = new_bucket(endpoint, versioning=False)
-        store.enable_versioning()
-        store.enable_versioning()
-        assert store.versioning_status() == "Enabled"
+        store.administration.enable_versioning()
+        store.administration.enable_versioning()
+        assert store.administration.versioning_status() == "Enabled"
         write(store, "k")
 
     def test_without_versioning_a_put_is_not_acknowledged(self, endpoint: str | None) -> None:
@@ -99,7 +99,7 @@ class BucketCare:
         store = new_bucket(endpoint, versioning=False)
         with pytest.raises(VersioningOff):
             write(store, "k", b"old")
-        store.enable_versioning()
+        store.administration.enable_versioning()
         assert store.get("k").version_id in {None, "null"}
         assert history_of(store, "k") == ["null"]
         marker = store.delete("k")
@@ -114,7 +114,7 @@ class BucketCare:
             lambda: store.get("k"),
             lambda: list(store.list_keys("")),
             lambda: list(store.list_versions("")),
-            store.versioning_status,
+            store.administration.versioning_status,
         ]
         for call in calls:
             with pytest.raises(StoreNotFound) as caught:

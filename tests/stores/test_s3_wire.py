@@ -59,8 +59,8 @@ def read_only_calls(store: S3Store) -> dict[str, Callable[[], object]]:
         "head": lambda: store.head("k"),
         "list_keys": lambda: list(store.list_keys("")),
         "list_versions": lambda: list(store.list_versions("")),
-        "versioning_status": store.versioning_status,
-        "bucket_exists": store.bucket_exists,
+        "versioning_status": store.administration.versioning_status,
+        "bucket_exists": store.administration.exists,
     }
 
 
@@ -69,7 +69,7 @@ def changing_calls(store: S3Store) -> dict[str, Callable[[], object]]:
     return {
         "put": lambda: write(store, "k"),
         "copy": lambda: store.copy("k", VersionId("v1"), "t", metadata={}),
-        "create_bucket": store.create_bucket,
+        "create_bucket": store.administration.create,
     }
 
 
@@ -127,7 +127,7 @@ def test_a_copy_is_one_request_and_moves_no_bytes() -> None:
 def test_a_bucket_is_created_in_the_region_of_the_client(region: str, named: bool) -> None:
     """S3 wants the region in the body, except for us-east-1, where it refuses it."""
     with serving(reply(200)) as server:
-        connect(server.url, region=region).create_bucket()
+        connect(server.url, region=region).administration.create()
     (request,) = server.requests
     assert (region.encode() in request.body) is named
 
@@ -137,7 +137,7 @@ def test_without_any_region_requests_can_still_be_signed() -> None:
     with serving(STORED) as server:
         store = connect(server.url, region=None)
         write(store, "k")
-        store.create_bucket()
+        store.administration.create()
     assert all("/us-east-1/s3/" in each.headers["authorization"] for each in server.requests)
     assert b"LocationConstraint" not in server.requests[1].body
 
@@ -435,7 +435,7 @@ def test_an_endpoint_that_is_no_address_is_refused(endpoint: str) -> None:
 def test_a_bucket_that_cannot_be_one_is_refused() -> None:
     """Botocore checks the form of a bucket's name; so no request is sent."""
     with serving(STORED) as server, pytest.raises(InvalidConfig, match="not a name"):
-        connect(server.url, bucket="a b").bucket_exists()
+        connect(server.url, bucket="a b").administration.exists()
     assert server.requests == []
 
 

@@ -19,6 +19,7 @@ from nbvc.stores.base import (
     KeyEntry,
     Metadata,
     PutMode,
+    RetainUntil,
     Store,
     Stored,
     VersionEntry,
@@ -64,13 +65,25 @@ class WrappedStore:
         return self.inner.capabilities
 
     def put(
-        self, key: Key, data: bytes, *, mode: PutMode, metadata: Metadata, content_type: str
+        self,
+        key: Key,
+        data: bytes,
+        *,
+        mode: PutMode,
+        metadata: Metadata,
+        content_type: str,
+        retain_until: RetainUntil | None = None,
     ) -> Stored:
         """Pass on."""
         return self.around(
             Request("put", key, len(data)),
             lambda: self.inner.put(
-                key, data, mode=mode, metadata=metadata, content_type=content_type
+                key,
+                data,
+                mode=mode,
+                metadata=metadata,
+                content_type=content_type,
+                retain_until=retain_until,
             ),
         )
 
@@ -83,12 +96,20 @@ class WrappedStore:
         return self.around(Request("head", key), lambda: self.inner.head(key, version_id))
 
     def copy(
-        self, source: Key, source_version: VersionId, target: Key, *, metadata: Metadata
+        self,
+        source: Key,
+        source_version: VersionId,
+        target: Key,
+        *,
+        metadata: Metadata,
+        retain_until: RetainUntil | None = None,
     ) -> Stored:
         """Pass on."""
         return self.around(
             Request("copy", target),
-            lambda: self.inner.copy(source, source_version, target, metadata=metadata),
+            lambda: self.inner.copy(
+                source, source_version, target, metadata=metadata, retain_until=retain_until
+            ),
         )
 
     def list_keys(
