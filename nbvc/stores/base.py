@@ -66,7 +66,7 @@ class RetainUntil:
     """How long a version is locked: no credential removes it, or shortens the lock, before that.
 
     Attributes:
-        moment: The end of the lock; stores keep whole seconds. One in the past is refused.
+        moment: The end of the lock; stores keep whole seconds, and refuse one in the past.
         mode: Whom it binds.
     """
 
@@ -215,18 +215,12 @@ class Store(Protocol):
         ...
 
     def copy(
-        self,
-        source: Key,
-        source_version: VersionId,
-        target: Key,
-        *,
-        metadata: Metadata,
-        retain_until: RetainUntil | None = None,
+        self, source: Key, source_version: VersionId, target: Key, *, metadata: Metadata
     ) -> Stored:
         """Write the bytes of one version under *target* as a new version, inside the store.
 
-        Atomic and durable like :meth:`put`. Neither the metadata of the source nor its lock is
-        carried over; *retain_until* is as in :meth:`put`.
+        Atomic and durable like :meth:`put`. The metadata of the source is not carried over, and the
+        copy is not locked: Ceph 16 says yes to a lock in a copy, and keeps none.
 
         Raises:
             VersionNotFound: No such source.

@@ -142,7 +142,11 @@ class LocalStore:
             StoreMisconfigured: It was to be locked, which a folder cannot do.
             StoreError: The disk is full.
         """
-        _refuse_lock(retain_until)
+        if retain_until is not None:
+            raise StoreMisconfigured(
+                "The embedded store cannot lock versions: who may write to a folder may empty it.",
+                hint="Move to a bucket with Object Lock: nbvc migrate s3://bucket",
+            )
         check_store_key(key)
         check_metadata(metadata)
         content = Content(
@@ -244,13 +248,7 @@ class LocalStore:
         return found
 
     def copy(
-        self,
-        source: Key,
-        source_version: VersionId,
-        target: Key,
-        *,
-        metadata: Metadata,
-        retain_until: RetainUntil | None = None,
+        self, source: Key, source_version: VersionId, target: Key, *, metadata: Metadata
     ) -> Stored:
         """Write the bytes of one version under *target* as a new version, at no cost in space.
 
@@ -258,10 +256,8 @@ class LocalStore:
 
         Raises:
             VersionNotFound: No such source.
-            StoreMisconfigured: It was to be locked, which a folder cannot do.
             IntegrityError: The file with the source's bytes is missing.
         """
-        _refuse_lock(retain_until)
         check_store_key(source)
         check_store_key(target)
         check_metadata(metadata)
@@ -369,14 +365,6 @@ class LocalStore:
     def close(self) -> None:
         """Let go of the files. Idempotent; a later call opens them again for its own duration."""
         self._database.close()
-
-
-def _refuse_lock(retain_until: RetainUntil | None) -> None:
-    if retain_until is not None:
-        raise StoreMisconfigured(
-            "The embedded store cannot lock versions: who may write to a folder may empty it.",
-            hint="Move to a bucket with Object Lock: nbvc migrate s3://bucket",
-        )
 
 
 def _new_version_id() -> VersionId:

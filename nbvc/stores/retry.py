@@ -142,19 +142,11 @@ class RetryingStore:
         return self._repeat(lambda: self.inner.head(key, version_id))
 
     def copy(
-        self,
-        source: Key,
-        source_version: VersionId,
-        target: Key,
-        *,
-        metadata: Metadata,
-        retain_until: RetainUntil | None = None,
+        self, source: Key, source_version: VersionId, target: Key, *, metadata: Metadata
     ) -> Stored:
         """Copy one version once, even if that takes several requests; see :meth:`put`."""
         return self._write(
-            lambda: self.inner.copy(
-                source, source_version, target, metadata=metadata, retain_until=retain_until
-            ),
+            lambda: self.inner.copy(source, source_version, target, metadata=metadata),
             target,
             metadata,
         )

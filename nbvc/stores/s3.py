@@ -42,11 +42,9 @@ from nbvc.stores.s3_errors import translated
 from nbvc.stores.s3_wire import (
     condition,
     connect,
-    copy_permission,
     head_values,
     kept_version,
     key_entry,
-    locked_upload,
     locking,
     open_session,
     page_size,
@@ -150,7 +148,7 @@ class S3Store:
                 Metadata=dict(metadata),
                 ChecksumSHA256=b64encode(hashlib.sha256(data).digest()).decode("ascii"),
                 **only_if,
-                **locked_upload(retain_until, data),
+                **locking(retain_until, data),
             )
         version_id = kept_version(reply.get("VersionId"))
         if version_id is None:
@@ -187,13 +185,7 @@ class S3Store:
         return Head(**head_values(key, reply))
 
     def copy(
-        self,
-        source: Key,
-        source_version: VersionId,
-        target: Key,
-        *,
-        metadata: Metadata,
-        retain_until: RetainUntil | None = None,
+        self, source: Key, source_version: VersionId, target: Key, *, metadata: Metadata
     ) -> Stored:
         """Copy one version inside the store; see the protocol.
 
@@ -203,9 +195,8 @@ class S3Store:
         check_metadata(metadata)
         source_key, target_key = self._full_key(source), self._full_key(target)
         call = replace(
-            self._call("copy to", copy_permission(retain_until), target),
+            self._call("copy to", "s3:GetObjectVersion and s3:PutObject", target),
             changes=True,
-            locks=retain_until is not None,
             source=self._shown(source, source_version),
         )
         with translated(call):
@@ -221,7 +212,6 @@ class S3Store:
                 Metadata=dict(metadata),
                 ContentType=NOTEBOOK_TYPE,
                 ChecksumAlgorithm="SHA256",
-                **locking(retain_until),
             )
         version_id = kept_version(reply.get("VersionId"))
         if version_id is None:

@@ -81,17 +81,7 @@ def condition(mode: PutMode) -> dict[str, Any]:
             return {}
 
 
-def locking(retain_until: RetainUntil | None) -> dict[str, Any]:
-    """Return the arguments that lock the version which is written; empty for none."""
-    if retain_until is None:
-        return {}
-    return {
-        "ObjectLockMode": retain_until.mode.value,
-        "ObjectLockRetainUntilDate": retain_until.moment,
-    }
-
-
-def locked_upload(retain_until: RetainUntil | None, data: bytes) -> dict[str, Any]:
+def locking(retain_until: RetainUntil | None, data: bytes) -> dict[str, Any]:
     """Return the arguments that lock the version that *data* becomes; empty for none.
 
     S3 takes a locked upload only with a checksum that is announced in one of two older ways (API
@@ -101,7 +91,8 @@ def locked_upload(retain_until: RetainUntil | None, data: bytes) -> dict[str, An
         return {}
     md5 = hashlib.md5(data, usedforsecurity=False).digest()
     return {
-        **locking(retain_until),
+        "ObjectLockMode": retain_until.mode.value,
+        "ObjectLockRetainUntilDate": retain_until.moment,
         "ChecksumAlgorithm": "SHA256",
         "ContentMD5": b64encode(md5).decode("ascii"),
     }
@@ -120,12 +111,6 @@ def read_permission(version_id: VersionId | None) -> str:
 def write_permission(retain_until: RetainUntil | None) -> str:
     """Return the IAM actions that writing needs; which of them is missing, S3 does not say."""
     return "s3:PutObject" + (" and s3:PutObjectRetention" if retain_until else "")
-
-
-def copy_permission(retain_until: RetainUntil | None) -> str:
-    """Return the IAM actions that copying needs."""
-    separator = ", " if retain_until else " and "
-    return f"s3:GetObjectVersion{separator}{write_permission(retain_until)}"
 
 
 def kept_version(version_id: str | None) -> VersionId | None:

@@ -10,7 +10,7 @@ from itertools import count, islice
 from threading import RLock
 from urllib.parse import quote
 
-from nbvc.errors import AccessDenied, PreconditionFailed, StoreMisconfigured, VersionNotFound
+from nbvc.errors import AccessDenied, PreconditionFailed, VersionNotFound
 from nbvc.model import VersionId
 from nbvc.stores.base import (
     Blob,
@@ -111,7 +111,6 @@ class MemoryStore:
         """Add a version, if the condition holds or is ignored."""
         check_store_key(key)
         check_metadata(metadata)
-        self._check_lock(retain_until)
         with self._lock:
             self._check(key, mode)
             return self._add(key, data, metadata, retain_until)
@@ -144,21 +143,13 @@ class MemoryStore:
         )
 
     def copy(
-        self,
-        source: Key,
-        source_version: VersionId,
-        target: Key,
-        *,
-        metadata: Metadata,
-        retain_until: RetainUntil | None = None,
+        self, source: Key, source_version: VersionId, target: Key, *, metadata: Metadata
     ) -> Stored:
         """Add the bytes of one version under another key."""
         check_store_key(target)
         check_metadata(metadata)
-        self._check_lock(retain_until)
         with self._lock:
-            data = self._find(source, source_version)[1]
-            return self._add(target, data, metadata, retain_until)
+            return self._add(target, self._find(source, source_version)[1], metadata)
 
     def list_keys(
         self, prefix: str, *, start_after: Key | None = None, limit: int | None = None
@@ -216,10 +207,6 @@ class MemoryStore:
 
     def close(self) -> None:
         """Do nothing."""
-
-    def _check_lock(self, retain_until: RetainUntil | None) -> None:
-        if retain_until is not None and retain_until.moment <= self.now():
-            raise StoreMisconfigured(f"a lock until {retain_until.moment} would be over")
 
     def _check(self, key: Key, mode: PutMode) -> None:
         current = self._objects.get(key, [None])[-1]

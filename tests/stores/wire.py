@@ -69,6 +69,10 @@ class WireServer:
 
     def close(self) -> None:
         """Stop listening."""
+        with suppress(OSError):
+            # To close it alone would leave it listening for as long as the thread waits there, and
+            # the thread might go on with whatever socket gets the number next.
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     def _accept(self) -> None:

@@ -96,20 +96,12 @@ class WrappedStore:
         return self.around(Request("head", key), lambda: self.inner.head(key, version_id))
 
     def copy(
-        self,
-        source: Key,
-        source_version: VersionId,
-        target: Key,
-        *,
-        metadata: Metadata,
-        retain_until: RetainUntil | None = None,
+        self, source: Key, source_version: VersionId, target: Key, *, metadata: Metadata
     ) -> Stored:
         """Pass on."""
         return self.around(
             Request("copy", target),
-            lambda: self.inner.copy(
-                source, source_version, target, metadata=metadata, retain_until=retain_until
-            ),
+            lambda: self.inner.copy(source, source_version, target, metadata=metadata),
         )
 
     def list_keys(
