@@ -30,6 +30,7 @@ def version(found: Version) -> dict[str, Any]:
         "published": found.published,
         "changes": asdict(found.changes) if found.changes else None,
         "indexed": found.indexed,
+        "missing": found.missing,
         "key": found.key,
         "source": source_to_document(found.source) if found.source else None,
     }

@@ -419,7 +419,8 @@ def _log_rows(
         author = printable_line(version.author or "")
         if relative and len(author) > _AUTHOR_ROOM:
             author = author[: _AUTHOR_ROOM - 1] + "…"
-        marks = [*version.tags, *(["published"] if version.published else [])]
+        marks = [*version.tags]
+        marks += [mark for mark in ("published", "missing") if getattr(version, mark)]
         yield (
             version.name if version.indexed else f"(unindexed) {version.version_id}",
             version.digest.short if version.digest else "",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
-from nbvc.errors import IntegrityError, StoreNotFound
+from nbvc.errors import IntegrityError, StoreNotFound, VersionNotFound
 from nbvc.manifest.layout import Layout
 from nbvc.model import Area, Digest, NotebookKey, Version
 from nbvc.repository.backend import Backend, Cache, NoCache
@@ -177,7 +177,12 @@ class Repository:
             return cached
         data_key = self.layout.data_key(version.area, version.key)
         for _ in range(2):
-            data = self.store.get(data_key, version.version_id).data
+            try:
+                data = self.store.get(data_key, version.version_id).data
+            except VersionNotFound as error:
+                from nbvc.repository import resolving
+
+                raise resolving.no_bytes(version) from error
             actual = Digest.of(data)
             if digest is None or actual == digest:
                 self._cache.put(f"blobs/{actual}", data)

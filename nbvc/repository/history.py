@@ -5,7 +5,6 @@ The listing is the truth, the manifest its index: a version that no record names
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -15,21 +14,19 @@ from nbvc.errors import VersionNotFound
 from nbvc.manifest.metadata import Provenance, from_metadata
 from nbvc.manifest.records import RecordFile, plan_reads
 from nbvc.manifest.states import State
-from nbvc.model import Area, NotebookKey, Record, Version, VersionId
+from nbvc.model import Area, NotebookKey, Record, Version, VersionId, WriteId
+from nbvc.repository.adopting import LOOKBACK
 from nbvc.repository.backend import Backend
+from nbvc.repository.joining import LOOKAHEAD, Join
 from nbvc.repository.records import Manifest
 from nbvc.repository.states import newest_state_number, read_state, read_state_number
 from nbvc.stores.base import VersionEntry
-
-LOOKAHEAD = 12
-"""Records read ahead of the listing: two writers may claim numbers in another order than the one in
-which their versions were stored, within the number of writers at work at once. With it, the first
-20 versions are two reads of records."""
 
 MAX_LOOKED_INTO = 64
 """Unindexed versions whose metadata one reading fetches, a request each; later ones show less."""
 
 FIRST_PAGE = 20
+_PAGE = 1_000
 
 
 class History:
@@ -54,7 +51,7 @@ class History:
         self._limit = limit
         self._manifest = Manifest(backend, area, key)
         start = backend.parallel.start
-        count = 1_000 if limit is None else min(limit + 1, 1_000)
+        count = _PAGE if limit is None else min(limit + LOOKAHEAD, _PAGE)
         listing = start(lambda: list(self._own_entries(count)))
         state_number = start(lambda: newest_state_number(backend, area, key))
         published = start(self._read_published)
@@ -64,7 +61,11 @@ class History:
         self.files = [found for file in files if (found := file()) is not None]
         self._published = published()
         self._listing = listing()
-        self._listing_is_whole = len(self._listing) < count or (limit is not None and limit < count)
+        self._listing_is_whole = len(self._listing) < count
+        self._listing_is_enough = self._listing_is_whole or (limit is not None and limit < count)
+        in_hand = [record for file in self.files for record in file]
+        self._write_ids = {record.write_id for record in in_hand}
+        self._oldest_in_hand = in_hand[-1].number if in_hand else 1
 
     @property
     def newest(self) -> RecordFile | None:
@@ -87,13 +88,56 @@ class History:
 
     def _versions(self) -> Iterator[Version]:
         looked_into = 0
-        for run in _runs(join(self._records(), self._entries())):
+        above = (self.newest.record.number if self.newest else 0) + 1
+        for run in _runs(self._joined()):
             if run[0].indexed or looked_into >= MAX_LOOKED_INTO:
+                above = run[0].number or above
                 yield from run
                 continue
             looked_into += len(run)
             provenances = self._backend.parallel.map(self._look_into, run)
-            yield from map(enrich, run, provenances)
+            for version, provenance in zip(run, provenances, strict=True):
+                if not self._is_recorded(provenance.write_id, above):
+                    yield enrich(version, provenance)
+
+    def _joined(self) -> Iterator[Version]:
+        def confirm() -> set[VersionId]:
+            return {entry.version_id for entry in self._own_entries(_PAGE)}
+
+        return iter(
+            Join(
+                self._records(),
+                self._entries(),
+                whole=self._listing_is_whole or not self._listing_is_enough,
+                listed_elsewhere=lambda version: not self._is_own(version),
+                confirm=confirm,
+            )
+        )
+
+    def _is_own(self, version: Version) -> bool:
+        """Return whether a recorded version is listed with those of the present stay."""
+        segments = self.state.segments if self.state else ()
+        begin = segments[-1].last + 1 if segments else 1
+        return version.key == self._key and (version.number or 0) >= begin
+
+    def _is_recorded(self, write_id: WriteId | None, above: int) -> bool:
+        """Return whether a version without a record repeats the write of one that has one.
+
+        A write without a reply is sent again, and the first one may land late, after others.
+
+        Args:
+            write_id: What its object says.
+            above: Number of the record that the version stands right below in the log.
+        """
+        if write_id is None or self.newest is None:
+            return False
+        top = min(above + LOOKBACK, self.newest.record.number)
+        oldest = max(above - LOOKBACK, self.newest.first)
+        if write_id not in self._write_ids and oldest < min(self._oldest_in_hand, top + 1):
+            records = self._manifest.back_from(self._manifest.file(top), oldest)
+            self._write_ids |= {record.write_id for record in records}
+            self._oldest_in_hand = oldest
+        return write_id in self._write_ids
 
     def _records(self) -> Iterator[Version]:
         tags: dict[int, list[str]] = {}
@@ -106,6 +150,7 @@ class History:
                 record,
                 tags=tuple(tags.get(record.number, ())),
                 published=self._is_published(record.version_id),
+                missing=self.state is not None and self.state.is_gone(record.number),
             )
 
     def _walk(self) -> Iterator[tuple[NotebookKey, Record]]:
@@ -116,18 +161,25 @@ class History:
         )
         wanted = newest if self._limit is None else self._limit + LOOKAHEAD
         oldest = max(newest - wanted + 1, 1)
-        if self.newest is not None and not self._is_of_earlier_stay(self.newest):
-            down_to = max(self.newest.first, oldest)
-            in_hand = [file for file in self.files[1:] if file.record.number >= down_to]
-            for record in self._manifest.back_from(self.newest, down_to, in_hand):
+        yield from self._span(newest, oldest)
+        # Only asked for where the store has lost the versions of many records in a row.
+        yield from self._span(oldest - 1, 1)
+
+    def _span(self, top: int, oldest: int) -> Iterator[tuple[NotebookKey, Record]]:
+        """Yield the records from number *top* down to *oldest*, each with its key."""
+        own = self.newest
+        if own is not None and top >= own.first and not self._is_of_earlier_stay(own):
+            down_to = max(own.first, oldest)
+            start = own if top == own.record.number else self._manifest.file(top)
+            in_hand = [f for f in self.files[1:] if down_to <= f.record.number < top]
+            for record in self._manifest.back_from(start, down_to, in_hand):
                 yield self._key, record
-        for segment in reversed(segments):
-            if segment.last < oldest:
-                return
-            manifest = Manifest(self._backend, self._area, segment.key)
-            start = manifest.file(segment.last)
-            for record in manifest.back_from(start, max(segment.first, oldest)):
-                yield segment.key, record
+        for segment in reversed(self.state.segments if self.state else ()):
+            last, first = min(segment.last, top), max(segment.first, oldest)
+            if first <= last:
+                manifest = Manifest(self._backend, self._area, segment.key)
+                for record in manifest.back_from(manifest.file(last), first):
+                    yield segment.key, record
 
     def _is_of_earlier_stay(self, newest: RecordFile) -> bool:
         """Return whether a rename back to this name was cut off before it made its record."""
@@ -136,7 +188,7 @@ class History:
 
     def _entries(self) -> Iterator[Version]:
         earlier = self._versions_of_earlier_stay()
-        for entry in self._listing if self._listing_is_whole else self._own_entries(None):
+        for entry in self._listing if self._listing_is_enough else self._own_entries(None):
             if not entry.is_delete_marker and entry.version_id not in earlier:
                 yield unindexed(
                     self._area, self._key, entry, published=self._is_published(entry.version_id)
@@ -196,41 +248,6 @@ def find_record(
     return None
 
 
-def join(records: Iterator[Version], listing: Iterator[Version]) -> Iterator[Version]:
-    """Merge indexed versions with a listing that holds them too, both newest first.
-
-    Yields every indexed version in the order of *records*; a listed one that is not among them
-    comes before the next older one that is.
-    """
-    ahead: deque[Version] = deque()
-    numbers: dict[VersionId, int] = {}
-
-    def read_ahead() -> None:
-        for version in islice(records, LOOKAHEAD + 1 - len(ahead)):
-            ahead.append(version)
-            numbers[version.version_id] = version.number or 0
-
-    listed = next(listing, None)
-    read_ahead()
-    while ahead:
-        version = ahead.popleft()
-        read_ahead()
-        while listed is not None:
-            number = numbers.get(listed.version_id)
-            if number is None:
-                yield listed
-            elif number < (version.number or 0):
-                break
-            listed = next(listing, None)
-            if number == version.number:
-                break
-        yield version
-    while listed is not None:
-        if listed.version_id not in numbers:
-            yield listed
-        listed = next(listing, None)
-
-
 def version_of(
     area: Area,
     key: NotebookKey,
@@ -238,6 +255,7 @@ def version_of(
     *,
     tags: tuple[str, ...] = (),
     published: bool = False,
+    missing: bool = False,
 ) -> Version:
     """Return *record* as a version."""
     return Version(
@@ -255,6 +273,7 @@ def version_of(
         source=record.source,
         tags=tags,
         published=published,
+        missing=missing,
     )
 
 

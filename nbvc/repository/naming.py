@@ -15,7 +15,7 @@ from nbvc.repository.acts import Act, Known
 from nbvc.repository.backend import Backend
 from nbvc.repository.history import History
 from nbvc.repository.records import Manifest, Start
-from nbvc.repository.resolving import no_notebook
+from nbvc.repository.resolving import no_bytes, no_notebook
 from nbvc.repository.states import Change, change_state, read_state
 from nbvc.stores.base import Stored
 
@@ -114,6 +114,7 @@ def rename(backend: Backend, old: NotebookKey, new: NotebookKey, act: Act) -> Kn
     Raises:
         NotebookNotFound: There is no notebook *old*.
         AlreadyExists: *new* has a history of its own.
+        VersionNotFound: The store has lost the newest version.
     """
     history = History(backend, Area.WORKSPACE, old, limit=1)
     newest = _newest_to_rename(old, new, history)
@@ -170,6 +171,7 @@ def _copy_once(
 
     Raises:
         AlreadyExists: *new* has a history of its own.
+        VersionNotFound: The store has lost the newest version.
     """
     target = backend.layout.data_key(Area.WORKSPACE, new)
     there = History(backend, Area.WORKSPACE, new, limit=1)
@@ -197,12 +199,15 @@ def _copy_once(
         source_number=newest.number,
         source_version_id=newest.version_id,
     )
-    return backend.store.copy(
-        backend.layout.data_key(Area.WORKSPACE, old),
-        newest.version_id,
-        target,
-        metadata=to_metadata(provenance),
-    )
+    try:
+        return backend.store.copy(
+            backend.layout.data_key(Area.WORKSPACE, old),
+            newest.version_id,
+            target,
+            metadata=to_metadata(provenance),
+        )
+    except VersionNotFound as error:
+        raise no_bytes(newest) from error
 
 
 def _link(

@@ -11,6 +11,7 @@ from nbvc.model import Area, Digest, NotebookKey, Record, Source, Version
 from nbvc.repository.acts import Act
 from nbvc.repository.backend import Backend
 from nbvc.repository.records import Manifest
+from nbvc.repository.resolving import no_bytes
 from nbvc.repository.states import change_state
 
 
@@ -41,6 +42,15 @@ def publish(
         VersionNotFound: The version is gone.
         OutcomeUnknown: No clear reply came, and none could be had.
     """
+    try:
+        return _publish(backend, version, key, act, known)
+    except VersionNotFound as error:
+        raise no_bytes(version) from error
+
+
+def _publish(
+    backend: Backend, version: Version, key: NotebookKey, act: Act, known: RecordFile | None
+) -> Publication:
     digest = version.digest or _digest(backend, version)
     provenance = Provenance(
         digest=digest,

@@ -73,6 +73,15 @@ def no_notebook(key: NotebookKey, area: Area) -> NotebookNotFound:
     )
 
 
+def no_bytes(version: Version) -> VersionNotFound:
+    """Return the error for a version that is recorded, and whose bytes the store has lost."""
+    return VersionNotFound(
+        f"{version.name} of {version.key} is missing: the store no longer has its bytes. "
+        "A lifecycle rule of the bucket expired it, or somebody deleted it there.",
+        hint=f"nbvc log {version.key.rpartition('/')[2]} shows which versions are still there.",
+    )
+
+
 def _numbered_back(
     backend: Backend, area: Area, key: NotebookKey, number: int, selector: Selector
 ) -> Version:
@@ -141,7 +150,8 @@ def _named(history: History, name: Name, selector: Selector, key: NotebookKey) -
     if len({everything[index].digest or index for index in matches}) > 1:
         raise _ambiguous(name, [everything[index] for index in matches], selector, key)
     if matches:
-        yield from everything[matches[0] :]
+        there = [index for index in matches if not everything[index].missing]
+        yield from everything[(there or matches)[0] :]
 
 
 def _ambiguous(

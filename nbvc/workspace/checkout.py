@@ -114,10 +114,10 @@ def is_safe_to_replace(workspace: Workspace, path: str) -> bool:
         return True
     selector = Selector(base=Name(text=digest), back=0, text=digest)
     try:
-        workspace.repository.resolve(workspace.key_of(path), selector)
+        found = workspace.repository.resolve(workspace.key_of(path), selector)
     except (NotebookNotFound, VersionNotFound):
         return False
-    return True
+    return not found.missing
 
 
 def unsaved(path: str, version: Version | None = None) -> UnsavedChanges:

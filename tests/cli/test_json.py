@@ -50,6 +50,7 @@ def test_log_prints_an_array_newest_first(churn: CommandLine) -> None:
         "parent": "int",
         "tags": "list",
         "published": "bool",
+        "missing": "bool",
         "changes": "dict",
     }.items():
         assert kinds(newest)[field] == kind

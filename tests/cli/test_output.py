@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
+from nbvc.stores.local import LocalStore
 from tests.command_line import CommandLine, normal
 from tests.notebook_samples import code, markdown, notebook, stream
 
@@ -120,6 +122,19 @@ def test_log_shows_a_line_for_each_version(churn: CommandLine) -> None:
     assert churn("log", "--since", "yesterday").stdout.count("\n") == 3
     assert churn("log", "--until", "2020-01-01").stdout == ""
     assert churn("log", "churn.ipynb@v1").stdout.count("\n") == 2
+
+
+def test_a_version_that_the_store_has_lost_is_marked_and_explained(churn: CommandLine) -> None:
+    """In the log, in its JSON, and by every command that needs the bytes: exit code 3."""
+    first = churn("log", "--json").json[1]
+    with closing(LocalStore(churn.folder / ".nbvc" / "store")) as store:
+        store.delete_version(f"workspace/{first['key']}", first["version_id"])
+    assert churn("log").stdout.splitlines()[2].split()[-3:] == ["[missing]", "first", "results"]
+    assert [version["missing"] for version in churn("log", "--json").json] == [False, True]
+    for command in (["show", "v1"], ["checkout", "v1"], ["diff", "v1"], ["publish", "v1"]):
+        found = churn(*command, exit_code=3)
+        assert f"v1 of {first['key']} is missing: the store no longer has" in found.stderr
+        assert "hint: nbvc log churn.ipynb shows which versions are still there." in found.stderr
 
 
 def size(data: bytes) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from nbvc.model import NotebookKey, Version, VersionId
-from nbvc.repository.history import join
+from nbvc.repository.joining import Join
 
 
 def version(name: str, number: int | None) -> Version:
@@ -38,5 +38,7 @@ def test_a_version_without_a_record_stands_where_it_was_stored(listed: str, show
     numbers = {"3": 3, "2": 2, "1": 1}
     records = (version(name, numbers[name]) for name in "321")
     listing = (version(name, None) for name in listed.split())
-    joined = join(records, listing)
+    joined = list(Join(records, listing))
     assert [each.version_id for each in joined] == shown.split()
+    lost = {"x y"}
+    assert [each.missing for each in joined] == [listed in lost and each.indexed for each in joined]
