@@ -7,20 +7,21 @@ of a writer who is at work at this very moment.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from itertools import takewhile
 
 from nbvc.errors import AccessDenied, IntegrityError, NotFound, StoreError
-from nbvc.manifest.metadata import from_metadata
+from nbvc.manifest.metadata import Provenance, from_metadata
 from nbvc.manifest.records import RecordFile, record_hash
 from nbvc.manifest.states import State
 from nbvc.model import Area, Digest, NotebookKey, Record, VersionId, WriteId
 from nbvc.repository.acts import Act
 from nbvc.repository.backend import Backend
 from nbvc.repository.records import FROM_ONE, Manifest, RecordMaker, Start
+from nbvc.repository.repeats import Repeats
 from nbvc.repository.states import change_state, read_state
 from nbvc.stores.base import Stored, VersionEntry
 
@@ -57,21 +58,74 @@ def catch_up(
     manifest = Manifest(backend, Area.WORKSPACE, key)
     state_later = backend.parallel.start(lambda: read_state(backend, Area.WORKSPACE, key))
     look = partial(_look, backend, manifest, key, mine, before)
-    newest, entries = _settled(backend, look)
+    seen = _settled(backend, look)
+    newest = seen.newest
     state = state_later()
     start = _start(backend, state)
     # A rename back to this name that was cut off leaves only records of the earlier stay.
     head = newest if newest is not None and newest.record.number >= start.first else None
     if state is not None and (state.removed or state.moved_to):
         _restore(backend, key, act)
-    seen = newest.record.number if newest else 0
-    makers = backend.parallel.map(partial(_adoption, backend, key), entries)
-    for entry, make in zip(entries, makers, strict=True):
+    after = newest.record.number + 1 if newest else 1
+    repeats = Repeats(manifest, newest, seen.indexed)
+    for make in adoptions(backend, Area.WORKSPACE, key, seen.entries, repeats, after, mine=act):
         # While one was being recorded, the writer of the next one may have come through.
-        recorded = head is not None and manifest.find_version(head, seen + 1, entry.version_id)
-        if make is not None and not recorded:
+        made = make(after, None)
+        recorded = head is not None and manifest.find_version(
+            head, after, made.version_id, made.write_id
+        )
+        if not recorded:
             head = manifest.append(head, make, start)
     return head, start
+
+
+def adoptions(
+    backend: Backend,
+    area: Area,
+    key: NotebookKey,
+    entries: Iterable[VersionEntry],
+    repeats: Repeats,
+    number: int,
+    *,
+    mine: Act,
+) -> Iterator[RecordMaker]:
+    """Yield what makes a record for each of *entries*, in their order; 2 requests each.
+
+    Left out are those that cannot be read, for they must not keep anybody from saving, and those
+    that repeat a recorded write, or one another, or *mine*.
+
+    Args:
+        backend: The store to work on.
+        area: Workspace or published.
+        key: The notebook.
+        entries: Versions that no record names, oldest first.
+        repeats: Tells the repeats.
+        number: Where the entries stand among the records.
+        mine: Who asks; a version of this very act is not for adoption.
+    """
+    data_key = backend.layout.data_key(area, key)
+
+    def read(entry: VersionEntry) -> tuple[VersionEntry, Provenance, Digest] | None:
+        try:
+            blob = backend.store.get(data_key, entry.version_id)
+        except (NotFound, AccessDenied, StoreError, IntegrityError):
+            return None
+        return entry, from_metadata(blob.metadata), Digest.of(blob.data)
+
+    for found in backend.parallel.map(read, entries):
+        if found is None:
+            continue
+        entry, said, digest = found
+        recorded = repeats.find(said, number)
+        if said.write_id == mine.write_id or (recorded and recorded.digest == digest):
+            continue
+        if recorded is not None:
+            said = Provenance()  # another tool wrote other bytes, and kept the metadata
+        elif said.digest not in {None, digest}:
+            continue  # damaged
+        make = rebuilder(entry, said, digest)
+        repeats.add(make(number, None))
+        yield make
 
 
 def adoption_id(version_id: VersionId) -> WriteId:
@@ -79,41 +133,56 @@ def adoption_id(version_id: VersionId) -> WriteId:
     return WriteId("adopted-" + hashlib.sha256(version_id.encode()).hexdigest()[:22])
 
 
-def _settled(
-    backend: Backend,
-    look: Callable[[], tuple[RecordFile | None, list[tuple[VersionEntry, bool]]]],
-) -> tuple[RecordFile | None, list[VersionEntry]]:
-    """Return the newest record and the versions without one, after a wait for writers at work.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What one look at a notebook found.
+
+    Attributes:
+        newest: The newest record.
+        indexed: The records that were read, newest first.
+        entries: The versions to be recorded before one's own, oldest first.
+        has_young: Whether the writer of one of them may still be at work.
+    """
+
+    newest: RecordFile | None
+    indexed: Sequence[Record] = ()
+    entries: Sequence[VersionEntry] = ()
+    has_young: bool = False
+
+
+def _settled(backend: Backend, look: Callable[[], _Seen]) -> _Seen:
+    """Return what there is after a wait for writers at work.
 
     A writer who is adopted all the same loses nothing but what only it knows: its list of changes.
     """
-    newest, entries = look()
+    seen = look()
     for pause in SETTLING_PAUSES_SECONDS:
-        if not any(young for _, young in entries):
+        if not seen.has_young:
             break
         backend.sleep(pause)
-        newest, entries = look()
-    return newest, [entry for entry, _ in entries]
+        seen = look()
+    return seen
 
 
 def _look(
     backend: Backend, manifest: Manifest, key: NotebookKey, mine: Stored, before: int
-) -> tuple[RecordFile | None, list[tuple[VersionEntry, bool]]]:
-    """Return the newest record, and the versions without one, each with whether it is young.
+) -> _Seen:
+    """Return the newest record, and the versions without one.
 
     The listing comes first: what it holds and a record names by then is found in the manifest.
     """
     listing = _listing(backend, key)
     newest = manifest.newest()
-    indexed: Iterable[Record] = ()
+    indexed: list[Record] = []
     if newest is not None:
         oldest = max(newest.first, min(before, newest.record.number) - LOOKBACK + 1)
-        indexed = manifest.back_from(newest, oldest)
+        indexed = list(manifest.back_from(newest, oldest))
     entries = _unindexed(listing, {record.version_id for record in indexed}, mine)
     if not entries:
-        return newest, []
+        return _Seen(newest=newest)
     after = max(entry.modified_at for entry in listing) - timedelta(seconds=IN_FLIGHT_SECONDS)
-    return newest, [(entry, entry.modified_at > after) for entry in entries]
+    has_young = any(entry.modified_at > after for entry in entries)
+    return _Seen(newest=newest, indexed=indexed, entries=entries, has_young=has_young)
 
 
 def _listing(backend: Backend, key: NotebookKey) -> list[VersionEntry]:
@@ -138,17 +207,8 @@ def _unindexed(
     return list(older)[::-1]
 
 
-def _adoption(backend: Backend, key: NotebookKey, entry: VersionEntry) -> RecordMaker | None:
-    """Return what makes a record for a version that has none.
-
-    ``None`` for one that cannot be read: it must not keep anybody from saving.
-    """
-    data_key = backend.layout.data_key(Area.WORKSPACE, key)
-    try:
-        provenance = from_metadata(backend.store.head(data_key, entry.version_id).metadata)
-        digest = Digest.of(backend.store.get(data_key, entry.version_id).data)
-    except (NotFound, AccessDenied, StoreError, IntegrityError):
-        return None
+def rebuilder(entry: VersionEntry, said: Provenance, digest: Digest) -> RecordMaker:
+    """Return what makes a record for a version from the listing and what its object says."""
 
     def make(number: int, prev: Digest | None) -> Record:
         return Record(
@@ -156,11 +216,11 @@ def _adoption(backend: Backend, key: NotebookKey, entry: VersionEntry) -> Record
             digest=digest,
             version_id=entry.version_id,
             size_bytes=entry.size_bytes,
-            saved_at=provenance.saved_at or entry.modified_at,
-            author=provenance.author,
-            message=provenance.message or "",
-            parent=provenance.parent,
-            write_id=provenance.write_id or adoption_id(entry.version_id),
+            saved_at=said.saved_at or entry.modified_at,
+            author=said.author,
+            message=said.message or "",
+            parent=said.parent,
+            write_id=said.write_id or adoption_id(entry.version_id),
             prev=prev,
         )
 

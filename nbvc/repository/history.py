@@ -14,11 +14,11 @@ from nbvc.errors import VersionNotFound
 from nbvc.manifest.metadata import Provenance, from_metadata
 from nbvc.manifest.records import RecordFile, plan_reads
 from nbvc.manifest.states import State
-from nbvc.model import Area, NotebookKey, Record, Version, VersionId, WriteId
-from nbvc.repository.adopting import LOOKBACK
+from nbvc.model import Area, NotebookKey, Record, Version, VersionId
 from nbvc.repository.backend import Backend
 from nbvc.repository.joining import LOOKAHEAD, Join
 from nbvc.repository.records import Manifest
+from nbvc.repository.repeats import Repeats
 from nbvc.repository.states import newest_state_number, read_state, read_state_number
 from nbvc.stores.base import VersionEntry
 
@@ -63,9 +63,8 @@ class History:
         self._listing = listing()
         self._listing_is_whole = len(self._listing) < count
         self._listing_is_enough = self._listing_is_whole or (limit is not None and limit < count)
-        in_hand = [record for file in self.files for record in file]
-        self._write_ids = {record.write_id for record in in_hand}
-        self._oldest_in_hand = in_hand[-1].number if in_hand else 1
+        in_hand = (record for file in self.files for record in file)
+        self._repeats = Repeats(self._manifest, self.newest, in_hand)
 
     @property
     def newest(self) -> RecordFile | None:
@@ -97,8 +96,11 @@ class History:
             looked_into += len(run)
             provenances = self._backend.parallel.map(self._look_into, run)
             for version, provenance in zip(run, provenances, strict=True):
-                if not self._is_recorded(provenance.write_id, above):
+                recorded = self._repeats.find(provenance, above)
+                if recorded is None:
                     yield enrich(version, provenance)
+                elif recorded.size_bytes != version.size_bytes:
+                    yield version  # another tool wrote other bytes, and kept the metadata
 
     def _joined(self) -> Iterator[Version]:
         def confirm() -> set[VersionId]:
@@ -119,25 +121,6 @@ class History:
         segments = self.state.segments if self.state else ()
         begin = segments[-1].last + 1 if segments else 1
         return version.key == self._key and (version.number or 0) >= begin
-
-    def _is_recorded(self, write_id: WriteId | None, above: int) -> bool:
-        """Return whether a version without a record repeats the write of one that has one.
-
-        A write without a reply is sent again, and the first one may land late, after others.
-
-        Args:
-            write_id: What its object says.
-            above: Number of the record that the version stands right below in the log.
-        """
-        if write_id is None or self.newest is None:
-            return False
-        top = min(above + LOOKBACK, self.newest.record.number)
-        oldest = max(above - LOOKBACK, self.newest.first)
-        if write_id not in self._write_ids and oldest < min(self._oldest_in_hand, top + 1):
-            records = self._manifest.back_from(self._manifest.file(top), oldest)
-            self._write_ids |= {record.write_id for record in records}
-            self._oldest_in_hand = oldest
-        return write_id in self._write_ids
 
     def _records(self) -> Iterator[Version]:
         tags: dict[int, list[str]] = {}

@@ -16,7 +16,7 @@ from nbvc.manifest.records import (
     plan_reads,
     record_hash,
 )
-from nbvc.model import Area, Digest, NotebookKey, Record, VersionId
+from nbvc.model import Area, Digest, NotebookKey, Record, VersionId, WriteId
 from nbvc.repository import sequence
 from nbvc.repository.backend import Backend
 
@@ -136,8 +136,9 @@ class Manifest:
     ) -> RecordFile:
         """Claim the next free number for a record.
 
-        Atomic and durable. Idempotent for one version: if a record with the same version ID is met
-        on the way (somebody adopted the version meanwhile), that one is returned.
+        Atomic and durable. Idempotent for one version: if a record with the same version ID or the
+        same write ID is met on the way (somebody adopted the version meanwhile), that one is
+        returned.
 
         Args:
             head: The newest file that the caller knows; it may be stale.
@@ -156,7 +157,8 @@ class Manifest:
             head = self.newest()
             if head is None or head.record.number <= known:
                 raise Conflict(f"The {self._what(known + 1)} was claimed, and then disappeared.")
-            found = self.find_version(head, known + 1, make(known + 1, None).version_id)
+            wanted = make(known + 1, None)
+            found = self.find_version(head, known + 1, wanted.version_id, wanted.write_id)
             if found is not None:
                 return found
         raise Conflict(
@@ -165,17 +167,18 @@ class Manifest:
         )
 
     def find_version(
-        self, head: RecordFile, oldest: int, version_id: VersionId
+        self, head: RecordFile, oldest: int, version_id: VersionId, write_id: WriteId
     ) -> RecordFile | None:
-        """Return the file of the record of *version_id* among *head* and those before it.
+        """Return the file of the record of a version among *head* and those before it.
 
         Args:
             head: Where to begin.
             oldest: The last number to look at.
             version_id: The version to look for.
+            write_id: The write that stored it; stored twice, it is one version all the same.
         """
         for record in self.back_from(head, max(oldest, head.first)):
-            if record.version_id == version_id:
+            if version_id == record.version_id or write_id == record.write_id:
                 return self.file(record.number)
         return None
 

@@ -150,7 +150,8 @@ def _record(
         head, start = catch_up(backend, key, stored, written.before, act)
         # Somebody may have made the record already: for who was stopped in between, it may be long
         # ago, and many records may have come since.
-        file = manifest.find_version(head, written.before + 1, stored.version_id) if head else None
+        if head is not None:
+            file = manifest.find_version(head, written.before + 1, stored.version_id, act.write_id)
         make = record_maker(_with_parent(draft, head), act, stored.version_id)
         file = file or manifest.append(head, make, start)
     return Known(file=file, etag=stored.etag)
