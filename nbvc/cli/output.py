@@ -76,7 +76,8 @@ class Output:
         (sys.stderr if self.json else sys.stdout).write(printable(text) + "\n")
 
     def note(self, text: str) -> None:
-        """Write a message beside the data."""
+        """Write a message beside the data, after what was written before it."""
+        sys.stdout.flush()
         sys.stderr.write(printable(text) + "\n")
 
     def emit(self, value: object) -> None:
@@ -94,11 +95,11 @@ class Output:
 
     def error(self, error: NbvcError) -> None:
         """Write what went wrong and what to do next."""
-        sys.stdout.flush()
         if self.json:
             self.note(_to_json({"error": error.to_dict()}))
             return
         paint = self._wants_color and sys.stderr.isatty()
+        sys.stdout.flush()
         sys.stderr.write("\x1b[31merror:\x1b[0m " if paint else "error: ")
         self.note(error.message)
         for candidate in error.to_dict().get("candidates", []):
