@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from nbvc.manifest.layout import Layout
+from nbvc.model import Area
+from nbvc.repository.lock import Lock
 from nbvc.repository.parallel import Parallel
-from nbvc.stores.base import Capabilities, Store
+from nbvc.stores.base import Capabilities, RetainUntil, Store
 
 
 class Cache(Protocol):
@@ -48,6 +51,8 @@ class Backend:
         parallel: Requests at once.
         sleep: Waits for so many seconds.
         jitter: Returns a random number from 0 up to 1.
+        lock: How new versions of the workspace area are locked, as ``store.json`` says.
+        now: Returns the present time, from which a lock counts.
     """
 
     store: Store
@@ -58,6 +63,22 @@ class Backend:
     parallel: Parallel
     sleep: Callable[[float], None]
     jitter: Callable[[], float]
+    lock: Lock | None = None
+    now: Callable[[], datetime] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse locks without a clock to count them from."""
+        if self.lock is not None and self.now is None:
+            raise ValueError("a lock needs a clock")
+
+    def retain_until(self, area: Area) -> RetainUntil | None:
+        """Return the lock of a notebook version that is written to *area* now.
+
+        It counts from the write, not from the save: a version may have waited in the outbox.
+        """
+        if self.lock is None or self.now is None or area is not Area.WORKSPACE:
+            return None
+        return self.lock.from_moment(self.now())
 
     def cached(self, name: str, read: Callable[[], bytes | None]) -> bytes | None:
         """Return what the cache keeps under *name* for this store, or read and keep it."""

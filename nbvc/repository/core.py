@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
-from nbvc.errors import IntegrityError, StoreNotFound, VersionNotFound
+from nbvc.errors import StoreNotFound
 from nbvc.manifest.layout import Layout
-from nbvc.model import Area, Digest, NotebookKey, Version
+from nbvc.model import Area, NotebookKey, Version
 from nbvc.repository.backend import Backend, Cache, NoCache
 from nbvc.repository.history import History
 from nbvc.repository.parallel import Parallel
@@ -38,6 +38,10 @@ class Repository:
         cache: Keeps what never changes. Leave it out for a store on this machine.
         sleep: Waits for so many seconds.
         jitter: Returns a random number from 0 up to 1.
+        now: Returns the present time; needed where the settings ask for locks.
+
+    Raises:
+        ValueError: They do, and it was left out.
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class Repository:
         cache: Cache | None = None,
         sleep: Callable[[float], None],
         jitter: Callable[[], float],
+        now: Callable[[], datetime] | None = None,
     ) -> None:
         local = store.url.startswith("file:")
         self._cache = cache or NoCache()
@@ -60,6 +65,8 @@ class Repository:
             parallel=Parallel(1 if local else REMOTE_WORKERS),
             sleep=sleep,
             jitter=jitter,
+            lock=settings.lock if settings else None,
+            now=now,
         )
 
     def __enter__(self) -> Self:
@@ -171,27 +178,9 @@ class Repository:
             IntegrityError: The bytes are not the ones that were recorded, at the second try either.
             VersionNotFound: The store does not have them any more.
         """
-        digest = version.digest
-        cached = self._cache.get(f"blobs/{digest}") if digest is not None else None
-        if cached is not None and Digest.of(cached) == digest:
-            return cached
-        data_key = self.layout.data_key(version.area, version.key)
-        for _ in range(2):
-            try:
-                data = self.store.get(data_key, version.version_id).data
-            except VersionNotFound as error:
-                from nbvc.repository import resolving
+        from nbvc.repository import reading
 
-                raise resolving.no_bytes(version) from error
-            actual = Digest.of(data)
-            if digest is None or actual == digest:
-                self._cache.put(f"blobs/{actual}", data)
-                return data
-        raise IntegrityError(
-            f"{version.name} of {version.key} is damaged in the store: "
-            f"its digest is {actual.short}, recorded was {version.digest}.",
-            hint="Other versions are not affected: nbvc log lists them.",
-        )
+        return reading.read(self._backend, version)
 
     def locate(self, version: Version) -> str:
         """Return the URL of *version*, which S3 tools understand."""

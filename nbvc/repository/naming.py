@@ -14,10 +14,12 @@ from nbvc.refs import check_tag
 from nbvc.repository.acts import Act, Known
 from nbvc.repository.backend import Backend
 from nbvc.repository.history import History
+from nbvc.repository.reading import read
 from nbvc.repository.records import Manifest, Start
 from nbvc.repository.resolving import no_bytes, no_notebook
+from nbvc.repository.saving import CONTENT_TYPE
 from nbvc.repository.states import Change, change_state, read_state
-from nbvc.stores.base import Stored
+from nbvc.stores.base import Metadata, Overwrite, Stored
 
 _NO_CHANGES = Changes(cells_added=0, cells_removed=0, cells_changed=0, outputs_only=False)
 
@@ -105,8 +107,9 @@ def remove(backend: Backend, key: NotebookKey, act: Act) -> None:
 def rename(backend: Backend, old: NotebookKey, new: NotebookKey, act: Act) -> Known:
     """Give a notebook another name; its numbers, tags and versions follow.
 
-    The copy (inside the store) comes first, then the link to the old name, its record, and last the
-    marker on the old name: after a crash, the same call picks up where it stopped. Idempotent.
+    The copy comes first (inside the store, unless it must be locked), then the link to the old
+    name, its record, and last the marker on the old name: after a crash, the same call picks up
+    where it stopped. Idempotent.
 
     Returns:
         The newest version under the new name: a record that says where it came from.
@@ -199,13 +202,26 @@ def _copy_once(
         source_number=newest.number,
         source_version_id=newest.version_id,
     )
-    try:
-        return backend.store.copy(
-            backend.layout.data_key(Area.WORKSPACE, old),
-            newest.version_id,
+    return _copy(backend, newest, target, to_metadata(provenance))
+
+
+def _copy(backend: Backend, newest: Version, target: str, metadata: Metadata) -> Stored:
+    """Copy a version inside the store, or upload it, where it must be locked.
+
+    A copy inside the store would not be locked everywhere (design note 0010).
+    """
+    if backend.lock is not None:
+        return backend.store.put(
             target,
-            metadata=to_metadata(provenance),
+            read(backend, newest),
+            mode=Overwrite(),
+            metadata=metadata,
+            content_type=CONTENT_TYPE,
+            retain_until=backend.retain_until(Area.WORKSPACE),
         )
+    source = backend.layout.data_key(Area.WORKSPACE, newest.key)
+    try:
+        return backend.store.copy(source, newest.version_id, target, metadata=metadata)
     except VersionNotFound as error:
         raise no_bytes(newest) from error
 

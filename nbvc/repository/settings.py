@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from nbvc.errors import (
     AccessDenied,
+    Conflict,
     IntegrityError,
+    InvalidInput,
     PreconditionFailed,
     StoreMisconfigured,
     VersioningOff,
@@ -17,10 +19,12 @@ from nbvc.errors import (
 )
 from nbvc.manifest.layout import SCRATCH_PREFIX, STORE_FILE, Layout
 from nbvc.manifest.sealing import FORMAT, MALFORMED, format_time, seal, unseal
+from nbvc.repository.lock import Lock
 from nbvc.stores.base import (
     WRITE_ID,
     Capabilities,
     Create,
+    LockMode,
     Overwrite,
     PutMode,
     Replace,
@@ -29,6 +33,7 @@ from nbvc.stores.base import (
 )
 
 _JSON = "application/json"
+_MAX_CHANGES = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +45,7 @@ class StoreSettings:
         capabilities: What the store was found to do, by trying.
         layout: Prefixes of the areas.
         created_at: When the store was prepared.
+        lock: How versions are locked that are saved from now on; ``None``: not at all.
         extra: Fields that this release does not know.
     """
 
@@ -47,14 +53,17 @@ class StoreSettings:
     capabilities: Capabilities
     layout: Layout = field(default_factory=Layout)
     created_at: datetime
+    lock: Lock | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
 
 def encode(settings: StoreSettings) -> bytes:
     """Return the bytes of ``store.json``."""
+    lock = settings.lock
     return seal(
         {
             **settings.extra,
+            **({"lock": {"days": lock.days, "mode": lock.mode.value}} if lock else {}),
             "format": FORMAT,
             "store_id": settings.store_id,
             "capabilities": {
@@ -89,12 +98,21 @@ def decode(data: bytes) -> StoreSettings:
             ),
             layout=Layout(workspace=areas["workspace"], published=areas["published"]),
             created_at=datetime.fromisoformat(document.pop("created_at")),
+            lock=_lock(document.pop("lock", None)),
             extra=document,
         )
-    except MALFORMED as error:
+    except (*MALFORMED, InvalidInput) as error:
         raise IntegrityError(
             f"The file {STORE_FILE} of the store is damaged: {error!r}."
         ) from error
+
+
+def _lock(document: dict[str, Any] | None) -> Lock | None:
+    if document is None:
+        return None
+    if type(document["days"]) is not int:
+        raise ValueError("days")
+    return Lock(days=document["days"], mode=LockMode(document["mode"]))
 
 
 def read_settings(store: Store) -> StoreSettings | None:
@@ -149,6 +167,43 @@ def prepare(
     except PreconditionFailed:
         return read_settings(store) or settings
     return settings
+
+
+def set_lock(store: Store, lock: Lock, *, token: str) -> StoreSettings:
+    """Lock the versions that are saved from now on; return what ``store.json`` says then.
+
+    A new version of ``store.json``; of two who change it at once, both changes hold where the store
+    has conditional writes. Idempotent. Who has read it already goes on by what it said, for a day
+    at most. Versions that are stored keep the lock that they have.
+
+    Args:
+        store: A prepared one, whose versions can be locked.
+        lock: For how long.
+        token: Random text, to tell a repeat of this write.
+
+    Raises:
+        VersionNotFound: Nobody ran ``nbvc init`` on it.
+        Conflict: Others change it all the time.
+    """
+    for _ in range(_MAX_CHANGES):
+        blob = store.get(STORE_FILE)
+        present = decode(blob.data)
+        if present.lock == lock:
+            return present
+        changed = replace(present, lock=lock)
+        conditional = present.capabilities.conditional_replace
+        try:
+            store.put(
+                STORE_FILE,
+                encode(changed),
+                mode=Replace(blob.etag) if conditional else Overwrite(),
+                metadata={WRITE_ID: token},
+                content_type=_JSON,
+            )
+        except PreconditionFailed:
+            continue
+        return changed
+    raise Conflict(f"Others change the settings of {store.url} all the time.")
 
 
 def probe(store: Store, token: str) -> Capabilities:

@@ -129,6 +129,7 @@ class Session:
             cache=cache,
             sleep=self.environment.sleep,
             jitter=self.environment.jitter,
+            now=self.environment.now,
         )
 
     def moment(self, text: str, *, end_of_day: bool) -> datetime:
