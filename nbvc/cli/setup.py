@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,13 +16,23 @@ from nbvc.cli.context import (
     ProfileOption,
     RegionOption,
     State,
+    YesOption,
     state_of,
 )
 from nbvc.cli.output import count, size
 
 if TYPE_CHECKING:
+    from nbvc.repository.lock import Lock
     from nbvc.workspace.binding import InitResult
     from nbvc.workspace.settings import Settings
+
+
+class LockModeName(StrEnum):
+    """The modes of a lock as they are typed."""
+
+    GOVERNANCE = "governance"
+    COMPLIANCE = "compliance"
+
 
 config = typer.Typer(
     rich_markup_mode=None,
@@ -75,6 +86,24 @@ def init(
     profile: ProfileOption = None,
     workspace_prefix: WorkspacePrefixOption = "workspace",
     published_prefix: PublishedPrefixOption = "published",
+    lock_days: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=36_500,
+            metavar="DAYS",
+            help="Lock each new version for so long: no credential removes it.",
+            show_default=False,
+        ),
+    ] = None,
+    lock_mode: Annotated[
+        LockModeName | None,
+        typer.Option(
+            help="Who may lift a lock: holders of a special right (the default), or nobody.",
+            show_default=False,
+        ),
+    ] = None,
+    yes: YesOption = False,
     json: JsonOption = False,
 ) -> None:
     """Keep versions of the notebooks in this folder.
@@ -83,6 +112,7 @@ def init(
     nbvc init
     nbvc init s3://bucket --namespace kylek/notebooks
     nbvc init s3://bucket/team --endpoint-url http://localhost:9000 --create
+    nbvc init s3://bucket --create --lock-days 90
 
     Without a URL everything stays in this folder, in .nbvc/; nbvc migrate moves it to S3 later.
     """
@@ -92,6 +122,7 @@ def init(
     from nbvc.workspace.binding import init as bind
 
     state = state_of(context)
+    lock = _lock(state, lock_days, lock_mode, yes=yes)
     flags = {"endpoint_url": endpoint_url, "region": region, "profile": profile}
     layout = Layout(workspace=workspace_prefix.strip("/"), published=published_prefix.strip("/"))
     result = bind(
@@ -103,6 +134,7 @@ def init(
         environment=state.environment,
         flags=flags,
         layout=layout if layout != Layout() else None,
+        lock=lock,
     )
     if json:
         state.output.emit(asdict(result))
@@ -263,6 +295,32 @@ def _set(state: State, name: str, value: str | None, store: str | None) -> None:
     state.output.say(f"{done} {name}{for_store} in {settings.user_file}.")
 
 
+def _lock(state: State, days: int | None, mode: LockModeName | None, *, yes: bool) -> Lock | None:
+    """Return the lock to set, once a person has agreed to one that nobody can undo."""
+    from nbvc.errors import InvalidInput
+    from nbvc.repository.lock import Lock
+    from nbvc.stores.base import LockMode
+
+    if days is None:
+        if mode is None:
+            return None
+        raise InvalidInput(
+            "--lock-mode says how to lock, not for how long.", hint="Add --lock-days."
+        )
+    lock = Lock(days=days, mode=LockMode[(mode or LockModeName.GOVERNANCE).name])
+    if lock.mode is LockMode.COMPLIANCE and not yes:
+        question = (
+            f"For {count(days, 'day')} after it is saved nobody can remove a version, nor end what "
+            "it costs, not even the owner of the account. This cannot be undone. Go on?"
+        )
+        if not state.ask(question):
+            raise InvalidInput(
+                "A compliance lock cannot be undone, so it was not set unasked.",
+                hint="Add --yes to agree, or leave --lock-mode compliance out.",
+            )
+    return lock
+
+
 def _report_init(state: State, result: InitResult) -> None:
     say = state.output.say
     if result.created_bucket:
@@ -273,6 +331,8 @@ def _report_init(state: State, result: InitResult) -> None:
     verb = "is still" if result.again else "is now"
     say(f"{_name(result.folder)} {verb} an nbvc workspace. Versions are kept in {where}.")
     say(f"Namespace: {result.namespace}")
+    if result.lock:
+        say(f"Versions that are saved in this store are locked for {result.lock}.")
     if not result.capabilities.conditional_create:
         say(
             "This store has no conditional writes; nbvc works around that, "

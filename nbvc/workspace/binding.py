@@ -8,10 +8,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nbvc.environment import Environment
-from nbvc.errors import AccessDenied, Conflict, InvalidInput, StoreNotFound, VersioningOff
+from nbvc.errors import (
+    AccessDenied,
+    Conflict,
+    InvalidInput,
+    StoreMisconfigured,
+    StoreNotFound,
+    VersioningOff,
+)
 from nbvc.manifest.layout import Layout
 from nbvc.model import check_key_path
-from nbvc.repository.settings import StoreSettings, prepare
+from nbvc.repository.lock import Lock
+from nbvc.repository.settings import StoreSettings, prepare, set_lock
 from nbvc.stores.base import Capabilities, Store
 from nbvc.workspace.core import EMBEDDED_FOLDER, Workspace
 from nbvc.workspace.files import find_notebooks, make_folder, write_file
@@ -43,6 +51,7 @@ class InitResult:
         created_bucket: Whether the bucket was made.
         enabled_versioning: Whether versioning was turned on.
         capabilities: What the store was found to do.
+        lock: For how long its new versions are locked; ``None``: not at all.
         again: Whether the folder was bound like this before.
         notebooks: Number of notebooks on disk.
     """
@@ -54,6 +63,7 @@ class InitResult:
     created_bucket: bool
     enabled_versioning: bool
     capabilities: Capabilities
+    lock: Lock | None
     again: bool
     notebooks: int
 
@@ -83,6 +93,7 @@ def init(
     environment: Environment,
     flags: Mapping[str, str | None],
     layout: Layout | None = None,
+    lock: Lock | None = None,
 ) -> InitResult:
     """Make *folder* a workspace. Idempotent.
 
@@ -96,8 +107,11 @@ def init(
         environment: Surroundings.
         flags: Settings such as ``endpoint_url``; those of the store are kept in the user's file.
         layout: Prefixes of the areas, for a store that is prepared for the first time.
+        lock: Lock the versions that anybody saves in that store from now on.
 
     Raises:
+        InvalidInput: Versions were to be locked in an embedded store.
+        StoreMisconfigured: They were to be locked in a bucket without Object Lock.
         Conflict: The folder is bound to another store or namespace, or the store has other
             prefixes.
         StoreNotFound: There is no such bucket, and it was not to be made.
@@ -113,9 +127,11 @@ def init(
     store_url = (
         (folder / CONTROL_FOLDER / EMBEDDED_FOLDER).as_uri() if stored == EMBEDDED else stored
     )
+    if lock is not None:
+        _check_can_lock(store_url)
     if stored == EMBEDDED:
         _make_control_folder(folder, environment)
-    ready = prepare_store(session, store_url, create=create, ask=ask, layout=layout)
+    ready = prepare_store(session, store_url, create=create, ask=ask, layout=layout, lock=lock)
     remember_connection(session.settings, store_url, flags, environment)
     bind(folder, store=stored, namespace=chosen, settings=ready.settings, environment=environment)
     return InitResult(
@@ -126,25 +142,35 @@ def init(
         created_bucket=ready.created_bucket,
         enabled_versioning=ready.enabled_versioning,
         capabilities=ready.settings.capabilities,
+        lock=ready.settings.lock,
         again=again is not None,
         notebooks=sum(1 for _ in find_notebooks(folder)),
     )
 
 
 def prepare_store(
-    session: Session, store_url: str, *, create: bool, ask: Ask, layout: Layout | None = None
+    session: Session,
+    store_url: str,
+    *,
+    create: bool,
+    ask: Ask,
+    layout: Layout | None = None,
+    lock: Lock | None = None,
 ) -> Ready:
     """See to it that a store is there, keeps versions, and has its ``store.json``. Idempotent.
 
     Raises:
+        StoreMisconfigured: Versions were to be locked in a bucket without Object Lock.
         Conflict: It was prepared with other prefixes than those of *layout*.
         StoreNotFound: There is no such bucket, and it was not to be made.
         VersioningOff: The bucket keeps no versions, and that was not to be changed.
     """
     store = session.open_store(store_url, create=True)
     try:
-        created, enabled = _make_ready(store, create=create, ask=ask)
+        created, enabled = _make_ready(store, create=create, ask=ask, lock=lock)
         settings = _prepare(store, session.environment, create=create, layout=layout)
+        if lock is not None:
+            settings = set_lock(store, lock, token=session.environment.new_write_id())
     finally:
         store.close()
     if layout is not None and settings.layout != layout:
@@ -244,7 +270,17 @@ def _make_control_folder(folder: Path, environment: Environment) -> None:
         write_file(ignore, b"*\n", token=environment.new_write_id())
 
 
-def _make_ready(store: Store, *, create: bool, ask: Ask) -> tuple[bool, bool]:
+def _check_can_lock(store_url: str) -> None:
+    if store_url.startswith("file:"):
+        raise InvalidInput(
+            "Versions in a folder cannot be locked: who may write to it may remove its files.",
+            hint="Keep them in a bucket: nbvc init s3://bucket --lock-days N, or nbvc migrate.",
+        )
+
+
+def _make_ready(
+    store: Store, *, create: bool, ask: Ask, lock: Lock | None = None
+) -> tuple[bool, bool]:
     """See to it that there is a bucket and that it keeps versions; return what had to be done."""
     if store.url.startswith("file:"):
         return False, False
@@ -260,8 +296,15 @@ def _make_ready(store: Store, *, create: bool, ask: Ask) -> tuple[bool, bool]:
             raise StoreNotFound(
                 f"There is no bucket {bucket.name}.", hint=f"nbvc init {store.url} --create"
             )
-        bucket.create()
+        bucket.create(object_lock=lock is not None)
         created = True
+    elif lock is not None and not bucket.object_lock().enabled:
+        raise StoreMisconfigured(
+            f"Bucket {bucket.name} has no Object Lock, so versions in it cannot be locked.",
+            hint="On AWS its owner can turn it on, for good: aws s3api "
+            f"put-object-lock-configuration --bucket {bucket.name} "
+            "--object-lock-configuration ObjectLockEnabled=Enabled",
+        )
     try:
         status = bucket.versioning_status()
     except AccessDenied:  # not a permission that nbvc needs: what the bucket does will show it

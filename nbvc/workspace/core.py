@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from nbvc.environment import Environment
 from nbvc.errors import (
     InvalidConfig,
-    NbvcError,
     NotebookNotFound,
     VersionNotFound,
     WorkspaceNotFound,
@@ -19,12 +18,13 @@ from nbvc.errors import (
 from nbvc.model import NotebookKey, Version
 from nbvc.refs import LATEST, AsOf, Selector, parse_selector
 from nbvc.repository import Repository
-from nbvc.repository.settings import StoreSettings, decode, encode, read_settings
+from nbvc.repository.settings import StoreSettings, read_settings
 from nbvc.workspace.choosing import choose_notebook, find_workspace, near_names, near_paths
 from nbvc.workspace.files import find_notebooks, inside, read_file
 from nbvc.workspace.index import Index
 from nbvc.workspace.outbox import FOLDER as OUTBOX_FOLDER
 from nbvc.workspace.outbox import Outbox
+from nbvc.workspace.remembering import remember, store_settings
 from nbvc.workspace.session import Session
 from nbvc.workspace.settings import CONFIG_FILE, CONTROL_FOLDER, EMBEDDED
 
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 INDEX_FILE = "workspace.sqlite3"
 EMBEDDED_FOLDER = "store"
 PUSH_WAIT_SECONDS = 60.0
-_STORE_SETTINGS = "store-settings"
 
 
 class Workspace:
@@ -495,20 +494,14 @@ class Workspace:
 
     def remember_store(self, settings: StoreSettings) -> None:
         """Remember what the store says of itself, so that it need not be asked again."""
-        self.index.set_setting(_STORE_SETTINGS, encode(settings))
+        remember(self.index, settings, self.session.environment.now())
 
     def _open_repository(self) -> Repository:
-        remembered = self.index.setting(_STORE_SETTINGS)
-        known: StoreSettings | None = None
-        if remembered is not None:
-            try:
-                known = decode(remembered)
-            except NbvcError:
-                known = None
-        if known is None:
-            store = self.session.open_store(self.store_url)
-            known = read_settings(store)
-            if known is not None:
-                self.remember_store(known)
-            return self.session.repository(store, known)
-        return self.session.open_repository(self.store_url, known)
+        store = self.session.open_store(self.store_url)
+        try:
+            now = self.session.environment.now()
+            settings = store_settings(self.index, now, partial(read_settings, store))
+            return self.session.repository(store, settings)
+        except BaseException:
+            store.close()
+            raise
