@@ -71,14 +71,15 @@ class Backend:
         if self.lock is not None and self.now is None:
             raise ValueError("a lock needs a clock")
 
-    def retain_until(self, area: Area) -> RetainUntil | None:
-        """Return the lock of a notebook version that is written to *area* now.
+    def locking(self, area: Area) -> dict[str, RetainUntil]:
+        """Return the arguments of ``put`` that lock a notebook version written to *area* now.
 
-        It counts from the write, not from the save: a version may have waited in the outbox.
+        Empty where it is not to be locked, so that a store without locks need not know of them. The
+        lock counts from the write, not from the save: a version may have waited in the outbox.
         """
         if self.lock is None or self.now is None or area is not Area.WORKSPACE:
-            return None
-        return self.lock.from_moment(self.now())
+            return {}
+        return {"retain_until": self.lock.from_moment(self.now())}
 
     def cached(self, name: str, read: Callable[[], bytes | None]) -> bytes | None:
         """Return what the cache keeps under *name* for this store, or read and keep it."""

@@ -122,7 +122,7 @@ def rename(backend: Backend, old: NotebookKey, new: NotebookKey, act: Act) -> Kn
     history = History(backend, Area.WORKSPACE, old, limit=1)
     newest = _newest_to_rename(old, new, history)
     segments = _segments(old, history, newest)
-    stored = _copy_once(backend, old, new, newest, segments, act)
+    stored = _copy_once(backend, new, newest, segments, act)
     _link(backend, new, segments, history.state, act)
     before = Manifest(backend, Area.WORKSPACE, old).file(segments[-1].last).record
     file = _record_once(backend, old, new, before, stored, act)
@@ -164,7 +164,6 @@ def _segments(old: NotebookKey, history: History, newest: Version) -> tuple[Segm
 
 def _copy_once(
     backend: Backend,
-    old: NotebookKey,
     new: NotebookKey,
     newest: Version,
     segments: tuple[Segment, ...],
@@ -217,7 +216,7 @@ def _copy(backend: Backend, newest: Version, target: str, metadata: Metadata) ->
             mode=Overwrite(),
             metadata=metadata,
             content_type=CONTENT_TYPE,
-            retain_until=backend.retain_until(Area.WORKSPACE),
+            **backend.locking(Area.WORKSPACE),
         )
     source = backend.layout.data_key(Area.WORKSPACE, newest.key)
     try:

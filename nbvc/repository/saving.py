@@ -172,7 +172,7 @@ def _put(backend: Backend, key: NotebookKey, draft: Draft, act: Act, mode: PutMo
         mode=mode,
         metadata=to_metadata(provenance),
         content_type=CONTENT_TYPE,
-        retain_until=backend.retain_until(Area.WORKSPACE),
+        **backend.locking(Area.WORKSPACE),
     )
 
 

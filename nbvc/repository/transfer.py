@@ -343,7 +343,7 @@ class Transfer:
             mode=Overwrite(),
             metadata=to_metadata(provenance_of(draft)),
             content_type=CONTENT_TYPE,
-            retain_until=self._route.target.retain_until(self.area),
+            **self._route.target.locking(self.area),
         )
         return stored.version_id
 

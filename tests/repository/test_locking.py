@@ -277,4 +277,4 @@ def test_the_end_of_a_lock_is_a_moment() -> None:
     lock = Lock(days=1, mode=LockMode.COMPLIANCE)
     end = NOW + timedelta(hours=24)
     assert lock.from_moment(NOW) == RetainUntil(moment=end, mode=LockMode.COMPLIANCE)
-    assert locked_repository(MemoryStore()).backend.retain_until(Area.PUBLISHED) is None
+    assert locked_repository(MemoryStore()).backend.locking(Area.PUBLISHED) == {}
