@@ -60,7 +60,10 @@ class Known:
         file: File of the newest record.
         etag: ETag of the notebook object of that version; a write on top of it notices any version
             that came in between, at no cost.
+        finished: Whether it was stored, without a record, by an earlier save of the same bytes that
+            was cut off, and got its record by this one.
     """
 
     file: RecordFile
     etag: str
+    finished: bool = False

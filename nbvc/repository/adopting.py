@@ -40,7 +40,7 @@ SETTLING_PAUSES_SECONDS = (0.05, 0.1, 0.2, 0.4)
 
 
 def catch_up(
-    backend: Backend, key: NotebookKey, mine: Stored, before: int, act: Act
+    backend: Backend, key: NotebookKey, mine: Stored | None, before: int, act: Act
 ) -> tuple[RecordFile | None, Start]:
     """Read what others did, adopt what they left without a record, and return the newest record.
 
@@ -50,7 +50,7 @@ def catch_up(
     Args:
         backend: The store to work on.
         key: The notebook.
-        mine: The version that the caller has stored.
+        mine: The version that the caller has stored; ``None`` where all are somebody else's.
         before: A number that was claimed before that; 0 for none. Records after it are looked
             through, however many: a caller may have been stopped since.
         act: The caller's act.
@@ -70,11 +70,7 @@ def catch_up(
     repeats = Repeats(manifest, newest, seen.indexed)
     for make in adoptions(backend, Area.WORKSPACE, key, seen.entries, repeats, after, mine=act):
         # While one was being recorded, the writer of the next one may have come through.
-        made = make(after, None)
-        recorded = head is not None and manifest.find_version(
-            head, after, made.version_id, made.write_id
-        )
-        if not recorded:
+        if head is None or not manifest.find_version(head, after, make(after, None)):
             head = manifest.append(head, make, start)
     return head, start
 
@@ -165,7 +161,7 @@ def _settled(backend: Backend, look: Callable[[], _Seen]) -> _Seen:
 
 
 def _look(
-    backend: Backend, manifest: Manifest, key: NotebookKey, mine: Stored, before: int
+    backend: Backend, manifest: Manifest, key: NotebookKey, mine: Stored | None, before: int
 ) -> _Seen:
     """Return the newest record, and the versions without one.
 
@@ -192,17 +188,19 @@ def _listing(backend: Backend, key: NotebookKey) -> list[VersionEntry]:
 
 
 def _unindexed(
-    listing: list[VersionEntry], indexed: set[VersionId], mine: Stored
+    listing: list[VersionEntry], indexed: set[VersionId], mine: Stored | None
 ) -> list[VersionEntry]:
     """Return the versions between the newest indexed one and mine, oldest first.
 
     What is newer than mine belongs to writers who come after me; so does all of a listing that
     does not reach back to mine.
     """
-    ids = [entry.version_id for entry in listing]
-    if mine.version_id not in ids:
-        return []
-    start = ids.index(mine.version_id) + 1
+    start = 0
+    if mine is not None:
+        ids = [entry.version_id for entry in listing]
+        if mine.version_id not in ids:
+            return []
+        start = ids.index(mine.version_id) + 1
     older = takewhile(lambda entry: entry.version_id not in indexed, listing[start:])
     return list(older)[::-1]
 

@@ -276,9 +276,7 @@ def _record_once(
     start = Start(first=before.number + 1, prev=record_hash(before))
     newest = target.newest()
     head = newest if newest and newest.first == start.first else None
-    found = (
-        target.find_version(head, start.first, stored.version_id, act.write_id) if head else None
-    )
+    found = target.find_version(head, start.first, make(start.first, None)) if head else None
     return found or target.append(head, make, start)
 
 

@@ -16,7 +16,7 @@ from nbvc.manifest.records import (
     plan_reads,
     record_hash,
 )
-from nbvc.model import Area, Digest, NotebookKey, Record, VersionId, WriteId
+from nbvc.model import Area, Digest, NotebookKey, Record
 from nbvc.repository import sequence
 from nbvc.repository.backend import Backend
 
@@ -136,9 +136,8 @@ class Manifest:
     ) -> RecordFile:
         """Claim the next free number for a record.
 
-        Atomic and durable. Idempotent for one version: if a record with the same version ID or the
-        same write ID is met on the way (somebody adopted the version meanwhile), that one is
-        returned.
+        Atomic and durable. Idempotent for one version: if a record of the same version or of the
+        same write is met on the way (somebody adopted it meanwhile), that one is returned.
 
         Args:
             head: The newest file that the caller knows; it may be stale.
@@ -157,8 +156,7 @@ class Manifest:
             head = self.newest()
             if head is None or head.record.number <= known:
                 raise Conflict(f"The {self._what(known + 1)} was claimed, and then disappeared.")
-            wanted = make(known + 1, None)
-            found = self.find_version(head, known + 1, wanted.version_id, wanted.write_id)
+            found = self.find_version(head, known + 1, make(known + 1, None))
             if found is not None:
                 return found
         raise Conflict(
@@ -166,19 +164,18 @@ class Manifest:
             hint="Run the command again.",
         )
 
-    def find_version(
-        self, head: RecordFile, oldest: int, version_id: VersionId, write_id: WriteId
-    ) -> RecordFile | None:
+    def find_version(self, head: RecordFile, oldest: int, wanted: Record) -> RecordFile | None:
         """Return the file of the record of a version among *head* and those before it.
 
         Args:
             head: Where to begin.
             oldest: The last number to look at.
-            version_id: The version to look for.
-            write_id: The write that stored it; stored twice, it is one version all the same.
+            wanted: A record of the version to look for. One of the same write with the same bytes
+                will do: stored twice, it is one version all the same.
         """
+        write = (wanted.write_id, wanted.digest)
         for record in self.back_from(head, max(oldest, head.first)):
-            if version_id == record.version_id or write_id == record.write_id:
+            if record.version_id == wanted.version_id or (record.write_id, record.digest) == write:
                 return self.file(record.number)
         return None
 

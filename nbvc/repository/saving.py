@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from nbvc.errors import PreconditionFailed, VersionNotFound
-from nbvc.manifest.metadata import Provenance, to_metadata
+from nbvc.manifest.metadata import Provenance, from_metadata, to_metadata
 from nbvc.manifest.records import RecordFile
 from nbvc.model import Area, Digest, NotebookKey, Record, VersionId
 from nbvc.repository.acts import Act, Draft, Known
@@ -21,6 +21,8 @@ from nbvc.stores.base import Create, Overwrite, PutMode, Replace, Stored
 from nbvc.stores.landing import find_write
 
 CONTENT_TYPE = "application/x-ipynb+json"
+
+_FindEqual = Callable[[int], Known | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,22 +47,22 @@ def save(backend: Backend, key: NotebookKey, draft: Draft, act: Act, known: Know
     is new; more where others wrote meanwhile: their unindexed versions are adopted first.
 
     Returns:
-        The newest version now. Where *known* is ``None`` and the newest version has these very
-        bytes already, that one: nothing is stored then.
+        The newest version now. Where it has these very bytes already, and *known* is not it, that
+        one, whoever stored it: nothing is stored then. It gets its record where it has none, as
+        after a save that was cut off between its two writes, and is repeated.
 
     Raises:
         OutcomeUnknown: No clear reply came, and none could be had; the version may be stored.
         VersioningOff: The store keeps no versions; nothing is acknowledged.
     """
     put = partial(_put, backend, key, draft, act)
+    find = partial(_find_equal, backend, key, draft, act)
     if known is not None:
-        written = _put_after(backend, put, known)
+        written = _put_after(backend, put, find, known)
     else:
-        manifest = Manifest(backend, Area.WORKSPACE, key)
-        found = _put_unknowing(backend, put, manifest, key, draft.digest)
-        if isinstance(found, Known):
-            return found
-        written = found
+        written = _put_unknowing(backend, put, find, Manifest(backend, Area.WORKSPACE, key))
+    if isinstance(written, Known):
+        return written
     return _record(backend, key, draft, act, known, written)
 
 
@@ -150,9 +152,9 @@ def _record(
         head, start = catch_up(backend, key, stored, written.before, act)
         # Somebody may have made the record already: for who was stopped in between, it may be long
         # ago, and many records may have come since.
-        if head is not None:
-            file = manifest.find_version(head, written.before + 1, stored.version_id, act.write_id)
         make = record_maker(_with_parent(draft, head), act, stored.version_id)
+        after = written.before + 1
+        file = manifest.find_version(head, after, make(after, None)) if head else None
         file = file or manifest.append(head, make, start)
     return Known(file=file, etag=stored.etag)
 
@@ -176,7 +178,9 @@ def _put(backend: Backend, key: NotebookKey, draft: Draft, act: Act, mode: PutMo
     )
 
 
-def _put_after(backend: Backend, put: Callable[[PutMode], Stored], known: Known) -> _Written:
+def _put_after(
+    backend: Backend, put: Callable[[PutMode], Stored], find: _FindEqual, known: Known
+) -> _Written | Known:
     """Write the notebook on top of the newest version that the caller knows."""
     before = known.file.record.number
     if not backend.capabilities.conditional_replace:
@@ -184,31 +188,25 @@ def _put_after(backend: Backend, put: Callable[[PutMode], Stored], known: Known)
     try:
         return _Written(stored=put(Replace(known.etag)), before=before, alone=True)
     except PreconditionFailed:
-        return _Written(stored=put(Overwrite()), before=before, alone=False)
+        equal = find(before)
+        return equal or _Written(stored=put(Overwrite()), before=before, alone=False)
 
 
 def _put_unknowing(
-    backend: Backend,
-    put: Callable[[PutMode], Stored],
-    manifest: Manifest,
-    key: NotebookKey,
-    digest: Digest,
+    backend: Backend, put: Callable[[PutMode], Stored], find: _FindEqual, manifest: Manifest
 ) -> _Written | Known:
-    """Write a notebook of which the caller knows no version, unless the newest has its bytes."""
+    """Write a notebook of which the caller knows no version."""
     number_later = backend.parallel.start(manifest.newest_number)
-    if not backend.capabilities.conditional_create:
-        before = number_later() or 0
-        return _Written(stored=put(Overwrite()), before=before, alone=False)
-    try:
-        stored = put(Create())
-    except PreconditionFailed:
-        newest = manifest.newest()
-        present = _present(backend, key, digest, newest)
-        before = newest.record.number if newest else 0
-        return present or _Written(stored=put(Overwrite()), before=before, alone=False)
-    # A key without an object may have a manifest: a removed notebook's, or a renamed one's, whose
-    # first number is not 1.
-    return _Written(stored=stored, before=0, alone=number_later() is None)
+    if backend.capabilities.conditional_create:
+        try:
+            stored = put(Create())
+            # A key without an object may have a manifest: a removed notebook's, or a renamed one's,
+            # whose first number is not 1.
+            return _Written(stored=stored, before=0, alone=number_later() is None)
+        except PreconditionFailed:
+            pass
+    before = number_later() or 0
+    return find(before) or _Written(stored=put(Overwrite()), before=before, alone=False)
 
 
 def _with_parent(draft: Draft, head: RecordFile | None) -> Draft:
@@ -243,13 +241,35 @@ def record_maker(draft: Draft, act: Act, version_id: VersionId) -> RecordMaker:
     return make
 
 
-def _present(
-    backend: Backend, key: NotebookKey, digest: Digest, newest: RecordFile | None
+def _find_equal(
+    backend: Backend, key: NotebookKey, draft: Draft, act: Act, before: int
 ) -> Known | None:
-    """Return the newest version, if these very bytes are it: nothing need be stored then."""
-    if newest is None or newest.record.digest != digest:
+    """Return the newest version, if these very bytes are it: nothing need be stored then.
+
+    A version that has no record yet gets it, after those of others that lack one. 1 request where
+    the newest version has other bytes and says so.
+
+    Args:
+        backend: The store to work on.
+        key: The notebook.
+        draft: What is to be saved.
+        act: Who saves.
+        before: A number that was claimed before.
+    """
+    try:
+        head = backend.store.head(backend.layout.data_key(Area.WORKSPACE, key))
+    except VersionNotFound:
         return None
-    head = backend.store.head(backend.layout.data_key(Area.WORKSPACE, key))
-    if head.version_id != newest.record.version_id:
+    if head.size_bytes != len(draft.data):
         return None
-    return Known(file=newest, etag=head.etag)
+    if from_metadata(head.metadata).digest not in {None, draft.digest}:
+        return None
+    newest = Manifest(backend, Area.WORKSPACE, key).newest()
+    finished = newest is None or newest.record.version_id != head.version_id
+    if finished and from_metadata(head.metadata).digest is not None:
+        newest, _ = catch_up(backend, key, None, before, act)
+    if newest is None or newest.record.version_id != head.version_id:
+        return None
+    if newest.record.digest != draft.digest:
+        return None
+    return Known(file=newest, etag=head.etag, finished=finished)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -52,7 +53,7 @@ def open_repository(
 
 def act(message: str = "", *, now: datetime | None = None, author: str = "ada") -> Act:
     """Return an act of *author*, now, with a write ID of its own."""
-    write_id = WriteId(f"w{next(_numbers):031}")
+    write_id = WriteId(f"w{os.getpid():010}{next(_numbers):021}")
     return Act(author=author, message=message, now=now or datetime.now(UTC), write_id=write_id)
 
 

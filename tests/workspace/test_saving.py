@@ -12,7 +12,9 @@ import pytest
 
 from nbvc.environment import Environment
 from nbvc.errors import InvalidKey, InvalidNotebook, NotebookNotFound
-from nbvc.model import Digest
+from nbvc.manifest.metadata import Provenance, to_metadata
+from nbvc.model import Digest, WriteId
+from nbvc.stores.base import Overwrite
 from nbvc.workspace.core import Workspace
 from nbvc.workspace.files import stamp
 from nbvc.workspace.results import SomeFailed
@@ -47,6 +49,24 @@ class TestOneNotebook:
         assert newest.changes is not None
         assert newest.changes.cells_changed == 1
         assert workspace.read(newest) == TWO
+
+    @pytest.mark.parametrize(("author", "mine"), [("ada", True), ("ben", False)])
+    def test_a_save_that_was_cut_off_is_finished_by_saving_again(
+        self, workspace: Workspace, author: str, mine: bool
+    ) -> None:
+        """It makes no second version, and says "saved" only if the version is one's own."""
+        save(workspace, "mine.ipynb", ONE)
+        said = Provenance(digest=Digest.of(TWO), write_id=WriteId("w-dead"), author=author)
+        workspace.repository.store.put(
+            f"workspace/{workspace.key_of('mine.ipynb')}",
+            TWO,
+            mode=Overwrite(),
+            metadata=to_metadata(said),
+            content_type="",
+        )
+        result = save(workspace, "mine.ipynb", TWO, "again")
+        assert (result.saved, result.number) == (mine, 2)
+        assert [version.number for version in workspace.log("mine.ipynb")] == [2, 1]
 
     def test_a_changed_notebook_costs_two_requests_and_an_unchanged_one_none(
         self, workspace: Workspace, counting: CountingStore
