@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from nbvc.durable import make_folder, sync_folder
+from nbvc.durable import make_folder, sweep, sync_folder, written
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +41,11 @@ class BlobFolder:
         path = self.path(digest)
         make_folder(path.parent)
         if not self._is_intact(digest):
-            _write_whole(path, data)
+            # All lie in one folder, where the next writer finds what a killed one left.
+            temporary = self._folder / f"{secrets.token_hex(8)}.tmp"
+            with written(temporary, data):
+                sweep(self._folder, "*.tmp", temporary.stat().st_mtime_ns)
+                temporary.replace(path)
         # Even where nothing was made here: another process may have made the file or the folder a
         # moment ago, and may die before it has synced them.
         sync_folder(path.parent)
@@ -59,17 +61,3 @@ class BlobFolder:
                 return hashlib.file_digest(file, "sha256").hexdigest() == digest
         except FileNotFoundError:
             return False
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f"{secrets.token_hex(8)}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise

@@ -24,6 +24,7 @@ from nbvc.workspace.files import (
     make_folder,
     read_file,
     stamp,
+    sweep,
     write_file,
 )
 from nbvc.workspace.index import Base, Entry
@@ -46,8 +47,10 @@ def checkout(
     data = workspace.read(version)
     if output is not None:
         target = workspace.session.environment.cwd / output
+        environment = workspace.session.environment
         make_folder(target.parent)
-        create_file(target, data, token=workspace.session.environment.new_write_id())
+        sweep(target.parent, environment.now())
+        create_file(target, data, token=environment.new_write_id())
         return CheckoutResult(path=target, version=version)
     before = stamp(workspace.folder / path)
     rescued: SaveResult | None = None

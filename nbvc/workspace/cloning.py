@@ -38,6 +38,7 @@ from nbvc.workspace.files import (
     make_folder,
     read_file,
     stamp,
+    sweep,
 )
 from nbvc.workspace.index import Entry
 from nbvc.workspace.results import CloneResult
@@ -137,6 +138,7 @@ def _clone_notebook(
     if target.is_dir() or not target.name.endswith(NOTEBOOK_SUFFIX):
         target = target / PurePosixPath(location.path).name
     written = _write(session, target, version, data)
+    sweep(written.file.parent, session.environment.now())
     return CloneResult(
         folder=written.file.parent,
         bound=False,
@@ -179,6 +181,8 @@ def _clone_folder(
             files.append(found)
             total_bytes += found.version.size_bytes
             progress(len(files), total_bytes)
+    for place in {written.file.parent for written in files}:
+        sweep(place, session.environment.now())
     return CloneResult(
         folder=folder,
         bound=True,

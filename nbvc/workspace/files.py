@@ -8,6 +8,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -26,9 +27,8 @@ from nbvc.model import CONTROL_FOLDERS, NOTEBOOK_SUFFIX, NotebookKey
 from nbvc.text import typed
 
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
+_NO_SUCH_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 _TEMPORARY = (".nbvc-", ".tmp")
-_ABANDONED_NS = 3_600_000_000_000
-"""Age of a temporary file from which on no process can be writing it any more: an hour."""
 
 
 class FileRefused(AccessDenied):
@@ -53,11 +53,20 @@ class Stamp:
 
 
 def stamp(path: Path) -> Stamp | None:
-    """Return the stamp of a file, or ``None`` where there is no regular file."""
+    """Return the stamp of a file, or ``None`` where there is no regular file.
+
+    Raises:
+        FileRefused: Its folder may not be looked at.
+        NbvcError: The disk fails, so that nobody knows whether there is one.
+    """
     try:
         found = path.stat()
-    except (OSError, ValueError):
+    except ValueError:
         return None
+    except OSError as error:
+        if error.errno in _NO_SUCH_FILE:
+            return None
+        raise _unreadable(path.name, error) from error
     if not stat.S_ISREG(found.st_mode):
         return None
     return Stamp(
@@ -78,6 +87,7 @@ def read_file(path: Path, *, shown: str) -> tuple[bytes, Stamp]:
     Raises:
         NotebookNotFound: There is no such file.
         FileRefused: It may not be read.
+        NbvcError: The disk fails.
         InvalidInput: It is no regular file, or is being written to all the time.
     """
     try:
@@ -88,10 +98,8 @@ def read_file(path: Path, *, shown: str) -> tuple[bytes, Stamp]:
             data = path.read_bytes()
             if stamp(path) == before and len(data) == before.size_bytes:
                 return data, before
-    except PermissionError as error:
-        raise FileRefused(f"{shown} may not be read.", hint=f"ls -l {typed(shown)}") from error
     except OSError as error:
-        raise InvalidInput(f"{shown} cannot be read: {error.strerror}.") from error
+        raise _unreadable(shown, error) from error
     if not path.exists():
         raise NotebookNotFound(f"There is no file {shown}.")
     if not path.is_file():
@@ -104,7 +112,8 @@ def write_file(
 ) -> Stamp:
     """Replace a file all or nothing: a reader, or a crash, sees the old bytes or the new ones.
 
-    Durable when this returns. The permissions of a file that was there are kept.
+    Durable when this returns. The permissions of a file that was there are kept. What writers that
+    were killed left in the folder is removed.
 
     Args:
         path: The file; its folder must exist.
@@ -124,7 +133,9 @@ def write_file(
             raise _changed(path)
         temporary.replace(path)
 
-    return _write(path, data, token, put_in_place)
+    written = _write(path, data, token, put_in_place)
+    _sweep(path.parent, written.mtime_ns)
+    return written
 
 
 def create_file(path: Path, data: bytes, *, token: str) -> Stamp:
@@ -143,8 +154,21 @@ def create_file(path: Path, data: bytes, *, token: str) -> Stamp:
     return _write(path, data, token, partial(_link, path))
 
 
+def are_one_file(source: Path, target: Path) -> bool:
+    """Tell whether both are names of the same file, as after a move that was cut off."""
+    try:
+        found, other = source.lstat(), target.lstat()
+        # Where case does not matter, one name can be spelled in two ways.
+        listed = all(path in path.parent.iterdir() for path in (source, target))
+    except OSError:
+        return False
+    return listed and found.st_nlink > 1 and os.path.samestat(found, other)
+
+
 def move_file(source: Path, target: Path) -> None:
     """Give a file another name, which must be free. Durable when this returns.
+
+    A move that was cut off in between, and left both names, is finished.
 
     Raises:
         AlreadyExists: There is something of the new name; nothing was changed.
@@ -152,10 +176,12 @@ def move_file(source: Path, target: Path) -> None:
         NbvcError: The disk fails.
     """
     with explained(target):
-        _link(target, source)
-        durable.sync_folder(target.parent)
+        if not are_one_file(source, target):
+            _link(target, source)
+        # Durable under the new name before the old one goes.
+        _make_durable(target)
         source.unlink(missing_ok=True)
-        durable.sync_folder(source.parent)
+    _make_durable(source)
 
 
 def remove_file(path: Path, expected: Stamp) -> None:
@@ -170,7 +196,7 @@ def remove_file(path: Path, expected: Stamp) -> None:
         raise _changed(path)
     with explained(path):
         path.unlink()
-        durable.sync_folder(path.parent)
+    _make_durable(path)
 
 
 def _link(path: Path, source: Path) -> None:
@@ -197,26 +223,32 @@ def _changed(path: Path) -> UnsavedChanges:
 def _write(path: Path, data: bytes, token: str, put_in_place: Callable[[Path], None]) -> Stamp:
     temporary = path.with_name(token.join(_TEMPORARY))
     with explained(path):
-        with contextlib.ExitStack() as stack:
-            with temporary.open("xb") as file:
-                stack.callback(_remove, temporary)
-                file.write(data)
-                file.flush()
-                if path.is_file():
-                    os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
-                os.fsync(file.fileno())
+        mode = stat.S_IMODE(path.stat().st_mode) if path.is_file() else None
+        with durable.written(temporary, data, mode=mode):
             put_in_place(temporary)
-        durable.sync_folder(path.parent)
+    _make_durable(path)
     written = stamp(path)
     if written is None:
         raise NbvcError(f"{path} disappeared right after it was written.")
-    _sweep(path.parent, written)
     return written
 
 
-def _remove(temporary: Path) -> None:
-    with contextlib.suppress(OSError):
-        temporary.unlink()
+def _make_durable(path: Path) -> None:
+    """Make the name of a file that was written, moved or removed just now durable."""
+    try:
+        durable.sync_folder(path.parent)
+    except OSError as error:
+        raise NbvcError(
+            f"{path.name} was changed, but the disk that holds {path.parent} could not make that "
+            f"durable: {error.strerror}.",
+            hint="Check the disk, then run the command again.",
+        ) from error
+
+
+def _unreadable(shown: str, error: OSError) -> NbvcError:
+    if fault_of_system(error) is Fault.DENIED:
+        return FileRefused(f"{shown} may not be read.", hint=f"ls -l {typed(shown)}")
+    return NbvcError(f"{shown} cannot be read: {error.strerror}.", hint="Check the disk.")
 
 
 def _taken(path: Path) -> AlreadyExists:
@@ -225,13 +257,13 @@ def _taken(path: Path) -> AlreadyExists:
     )
 
 
-def _sweep(folder: Path, written: Stamp) -> None:
-    """Remove what processes that were killed while writing left in *folder*."""
-    start, end = _TEMPORARY
-    with contextlib.suppress(OSError):
-        for left in folder.glob(f"{start}*{end}"):
-            if written.mtime_ns - left.stat().st_mtime_ns > _ABANDONED_NS:
-                left.unlink()
+def sweep(folder: Path, now: datetime) -> None:
+    """Remove the temporary files of writers that were killed from *folder*. Never fails."""
+    _sweep(folder, int(now.timestamp() * 1e9))
+
+
+def _sweep(folder: Path, now_ns: int) -> None:
+    durable.sweep(folder, "*".join(_TEMPORARY), now_ns)
 
 
 def make_folder(folder: Path, *, private: bool = False) -> None:

@@ -11,7 +11,7 @@ from nbvc.model import Area, Version
 from nbvc.refs import Selector, check_tag
 from nbvc.repository.history import version_of
 from nbvc.workspace.checkout import is_safe_to_replace, unsaved
-from nbvc.workspace.files import make_folder, move_file, remove_file, stamp
+from nbvc.workspace.files import are_one_file, make_folder, move_file, remove_file, stamp
 
 if TYPE_CHECKING:
     from nbvc.workspace.core import Workspace
@@ -39,7 +39,7 @@ def rename(workspace: Workspace, old: str, new: str) -> Version:
     The file is renamed last, so that a rename that was cut off can be run again.
     """
     source, target = workspace.folder / old, workspace.folder / new
-    if os.path.lexists(target) and source.exists():
+    if os.path.lexists(target) and source.exists() and not are_one_file(source, target):
         raise AlreadyExists(f"{new} exists; nothing was changed.", hint="Choose another name.")
     if not source.exists() and not target.exists():
         raise NotebookNotFound(f"There is no file {old}.", hint="nbvc status lists what is here.")

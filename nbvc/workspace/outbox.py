@@ -31,7 +31,7 @@ from nbvc.errors import (
 )
 from nbvc.manifest.sealing import FORMAT, MALFORMED, format_time, parse_time, seal, unseal
 from nbvc.model import Changes, Digest, NotebookKey, VersionId, WriteId
-from nbvc.workspace.files import create_file, explained, make_folder, write_file
+from nbvc.workspace.files import create_file, explained, make_folder, sweep, write_file
 
 FOLDER = "outbox"
 MAX_HEADER_BYTES = 64 * 1024
@@ -127,6 +127,7 @@ class Outbox:
             AccessDenied: The folder may not be written.
         """
         make_folder(self.folder, private=True)
+        sweep(self.folder, version.saved_at)
         content = seal(_to_document(version)) + b"\n" + data
         last = max((place for place, _ in self._places()), default=0)
         for place in range(last + 1, last + 1 + _MAX_TRIES):  # others add theirs meanwhile

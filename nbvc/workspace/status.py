@@ -60,7 +60,10 @@ def _local(workspace: Workspace, path: str) -> NotebookStatus:
         number=base.number if base else None,
         digest=base.digest if base else None,
     )
-    present = stamp(workspace.folder / path)
+    try:
+        present = stamp(workspace.folder / path)
+    except NbvcError:
+        return replace(found, state="unreadable")
     if present is None:
         return replace(found, state="missing")
     if base is None:

@@ -159,6 +159,24 @@ class TestRename:
         assert not file.exists()
         assert [v.number for v in workspace.log("new.ipynb")] == [3, 2, 1]
 
+    def test_a_rename_that_was_cut_off_with_both_names_there_is_finished_by_the_next(
+        self, workspace: Workspace, file: Path
+    ) -> None:
+        """A file gets its new name before it loses the old one."""
+        new = workspace.folder / "new.ipynb"
+        new.hardlink_to(file)
+        workspace.rename("mine.ipynb", "new.ipynb")
+        assert (file.exists(), new.read_bytes()) == (False, TWO)
+
+    def test_a_copy_under_the_new_name_is_another_file(
+        self, workspace: Workspace, file: Path
+    ) -> None:
+        """Equal bytes alone do not make it the one that was moved."""
+        write(workspace, "new.ipynb", TWO)
+        with pytest.raises(AlreadyExists, match="exists"):
+            workspace.rename("mine.ipynb", "new.ipynb")
+        assert file.exists()
+
 
 class TestRemove:
     """Out of sight, never lost."""
