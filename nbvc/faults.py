@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from contextlib import closing
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
@@ -55,8 +56,8 @@ def fault_of_system(error: OSError) -> Fault:
     return _OF_SYSTEM.get(error.errno or 0, Fault.OTHER)
 
 
-def fault_of_sqlite(error: sqlite3.Error, folder: Path) -> Fault:
-    """Return what kind of trouble *error* is, of a database in *folder*."""
+def fault_of_sqlite(error: sqlite3.Error, database: Path) -> Fault:
+    """Return what kind of trouble *error* is, of the file *database*."""
     import sqlite3
 
     kinds = {
@@ -76,9 +77,26 @@ def fault_of_sqlite(error: sqlite3.Error, folder: Path) -> Fault:
     # Errors of the Python layer carry no code; the low byte is the kind of an extended one.
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     fault = kinds.get(code, Fault.OTHER)
-    if fault in {Fault.FAILING, Fault.DENIED} and _is_full(folder):
+    if fault in {Fault.FAILING, Fault.DENIED} and _is_full(database.parent):
         return Fault.FULL
+    # SQLite calls a disk that cannot be read a malformed database.
+    if fault is Fault.DAMAGED and _is_sound(database):
+        return Fault.FAILING
     return fault
+
+
+def _is_sound(database: Path) -> bool:
+    """Tell whether *database* is found to be in order, now that it is looked at again."""
+    import sqlite3
+
+    try:
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
+            found: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.OperationalError:
+        return True  # it cannot be read, so nothing is known of it
+    except sqlite3.Error:
+        return False
+    return found == "ok"
 
 
 def _is_full(folder: Path) -> bool:

@@ -35,8 +35,8 @@ from nbvc.stores.base import (
 )
 from nbvc.stores.limits import check_metadata, check_prefix, check_store_key
 from nbvc.stores.local_blobs import BlobFolder
-from nbvc.stores.local_database import FILE_NAME, Database
-from nbvc.stores.local_errors import translated
+from nbvc.stores.local_database import Database
+from nbvc.stores.local_errors import FILE_NAME, translated
 from nbvc.stores.local_index import Content
 
 if TYPE_CHECKING:

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 
 from nbvc.durable import make_folder, sync_folder
 from nbvc.errors import NbvcError, StoreMisconfigured, StoreNotFound, StoreUnavailable
-from nbvc.stores.local_errors import translated
+from nbvc.stores.local_errors import FILE_NAME, translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-FILE_NAME = "index.sqlite3"
 FORMAT = 1
 BUSY_TIMEOUT_SECONDS = 30.0
 _PAUSE_SECONDS = 0.01

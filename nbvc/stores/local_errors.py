@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+FILE_NAME = "index.sqlite3"
+"""Name of the index in the folder of a store."""
+
+
 @contextmanager
 def translated(folder: Path) -> Iterator[None]:
     """Turn every ``OSError`` and ``sqlite3.Error`` of the body into an error of nbvc.
@@ -67,7 +71,7 @@ def _from_system(error: OSError, folder: Path) -> NbvcError:
 
 
 def _from_sqlite(error: sqlite3.Error, folder: Path) -> NbvcError:
-    fault = fault_of_sqlite(error, folder)
+    fault = fault_of_sqlite(error, folder / FILE_NAME)
     if fault is Fault.FULL:
         return _full(folder)
     if fault is Fault.DENIED:

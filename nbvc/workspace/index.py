@@ -207,7 +207,7 @@ class Index:
             raise self._explain(error) from error
 
     def _explain(self, error: sqlite3.DatabaseError) -> NbvcError:
-        fault = fault_of_sqlite(error, self._path.parent)
+        fault = fault_of_sqlite(error, self._path)
         if fault is Fault.FULL:
             return NbvcError(
                 f"The disk that holds {self._path.parent} is full.", hint="Make room there."

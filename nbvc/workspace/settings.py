@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from nbvc.environment import Environment
-from nbvc.errors import InvalidConfig, InvalidKey
+from nbvc.errors import AccessDenied, InvalidConfig, InvalidKey, NbvcError
 from nbvc.model import check_key_path
 from nbvc.stores.opening import ConnectionOptions
-from nbvc.workspace.files import write_file
+from nbvc.workspace.files import make_folder, write_file
 
 CONTROL_FOLDER = ".nbvc"
 CONFIG_FILE = "config.toml"
@@ -214,7 +214,7 @@ def set_user_value(
         table.pop(name, None)
     else:
         table[name] = value
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     write_file(path, tomlkit.dumps(document).encode(), token=token)
 
 
@@ -285,5 +285,9 @@ def _read_toml(path: Path) -> Mapping[str, Any]:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidConfig(f"{path} is not valid TOML: {error}") from error
+    except PermissionError as error:
+        raise AccessDenied(f"{path} may not be read.", hint=f"ls -l {path}") from error
     except OSError as error:
-        raise InvalidConfig(f"{path} cannot be read: {error.strerror}.") from error
+        raise NbvcError(
+            f"{path} cannot be read: {error.strerror}.", hint="Check the disk."
+        ) from error

@@ -11,7 +11,7 @@ from nbvc.errors import InvalidInput
 from nbvc.manifest.layout import Layout
 from nbvc.model import NOTEBOOK_SUFFIX, Area, NotebookKey, check_key_path
 from nbvc.refs import Name, Selector, parse_selector
-from nbvc.stores.local_database import FILE_NAME
+from nbvc.stores.local_errors import FILE_NAME
 
 MAX_ROOT_DEPTH = 6
 

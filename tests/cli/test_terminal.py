@@ -120,7 +120,8 @@ class TestOnATerminal:
 
     def test_times_are_relative_there_and_absolute_in_a_pipe(self, churn: CommandLine) -> None:
         """As a person reads them, and as a program does."""
-        assert "ago" in on_terminal(churn, "log") or "now" in on_terminal(churn, "log")
+        shown = on_terminal(churn, "log")
+        assert "ago" in shown or "now" in shown
         assert "ago" not in churn.process("log").stdout
 
     def test_long_output_goes_through_the_pager(self, churn: CommandLine, tmp_path: Path) -> None:

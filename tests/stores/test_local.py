@@ -36,8 +36,7 @@ from nbvc.stores import local_database, local_index
 from nbvc.stores.base import Create, Replace
 from nbvc.stores.local import MAX_INLINE_BYTES, LocalStore
 from nbvc.stores.local_blobs import BlobFolder
-from nbvc.stores.local_database import FILE_NAME
-from nbvc.stores.local_errors import translated
+from nbvc.stores.local_errors import FILE_NAME, translated
 from tests.stores.contract import StoreContract, history_of, keys_of, write
 
 if TYPE_CHECKING:
