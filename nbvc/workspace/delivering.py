@@ -68,25 +68,33 @@ def deliver(workspace: Workspace, *, wait_seconds: float = 0.0) -> Delivery:
         workspace: Whose outbox.
         wait_seconds: How long to wait while another process delivers.
     """
-    outbox, environment = workspace.outbox, workspace.session.environment
-    with outbox.held(wait_seconds) as alone:
-        if not alone:
-            return Delivery(waiting=tuple(outbox.waiting()), stopped=busy())
-        round_ = _Round(workspace)
-        try:
-            workspace.connect()
-            round_.deliver_all()
-        except NbvcError as error:
-            round_.stopped = error
-        delivery = Delivery(
-            delivered=tuple(round_.delivered),
-            waiting=tuple(outbox.waiting()),
-            errors=round_.errors,
-            stopped=round_.stopped,
-        )
-        failure = failure_of(delivery.error, environment.now()) if delivery.error else None
-        outbox.note_failure(failure, token=environment.new_write_id())
+    try:
+        with workspace.outbox.held(wait_seconds) as alone:
+            return _deliver_alone(workspace) if alone else _leave(workspace, busy())
+    except NbvcError as error:  # of this disk: not even the queue can be read
+        return Delivery(stopped=error)
+
+
+def _deliver_alone(workspace: Workspace) -> Delivery:
+    round_ = _Round(workspace)
+    try:
+        workspace.connect()
+        round_.deliver_all()
+    except NbvcError as error:
+        round_.stopped = error
+    delivery = replace(
+        _leave(workspace, round_.stopped),
+        delivered=tuple(round_.delivered),
+        errors=round_.errors,
+    )
+    environment = workspace.session.environment
+    failure = failure_of(delivery.error, environment.now()) if delivery.error else None
+    workspace.outbox.note_failure(failure, token=environment.new_write_id())
     return delivery
+
+
+def _leave(workspace: Workspace, stopped: NbvcError | None) -> Delivery:
+    return Delivery(waiting=tuple(workspace.outbox.waiting()), stopped=stopped)
 
 
 class _Round:
