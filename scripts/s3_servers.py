@@ -134,8 +134,8 @@ def main(arguments: list[str]) -> int:
     try:
         with running(options.server, options.port) as (url, is_alive):
             if options.command:
-                return run_command(options.command, url, is_alive)
-            return serve(url, is_alive)
+                return run_command(options.command, options.server, url, is_alive)
+            return serve(options.server, url, is_alive)
     except ceph_cluster.MissingProgramsError as error:
         say(f"error: {error}\n")
         return ceph_cluster.MISSING_STATUS
@@ -178,10 +178,10 @@ def split_at(arguments: list[str], mark: str) -> tuple[list[str], str, list[str]
     return arguments[:place], mark, arguments[place + 1 :]
 
 
-def serve(url: str, is_alive: Callable[[], bool]) -> int:
+def serve(server: str, url: str, is_alive: Callable[[], bool]) -> int:
     """Say how to use the server, and wait for Ctrl-C."""
     print(f"{url}\n")
-    for name, value in settings(url).items():
+    for name, value in settings(server, url).items():
         print(f"export {name}={value}")
     print(f"\nnbvc init s3://my-bucket --create --endpoint-url {url}")
     print("Stop with Ctrl-C; everything in it is gone then.", flush=True)
@@ -190,9 +190,9 @@ def serve(url: str, is_alive: Callable[[], bool]) -> int:
     raise StartError("the server has ended by itself")
 
 
-def run_command(command: list[str], url: str, is_alive: Callable[[], bool]) -> int:
+def run_command(command: list[str], server: str, url: str, is_alive: Callable[[], bool]) -> int:
     """Run *command* against the server and return its exit status as a shell would tell it."""
-    variables = {**os.environ, **settings(url), "NO_PROXY": no_proxy(os.environ)}
+    variables = {**os.environ, **settings(server, url), "NO_PROXY": no_proxy(os.environ)}
     try:
         status = subprocess.run(command, env=variables, check=False).returncode
     except FileNotFoundError:
@@ -204,10 +204,11 @@ def run_command(command: list[str], url: str, is_alive: Callable[[], bool]) -> i
     return status if status >= 0 else 128 - status
 
 
-def settings(url: str) -> dict[str, str]:
+def settings(server: str, url: str) -> dict[str, str]:
     """Return the variables that point tests, nbvc and the AWS tools to the server's account."""
     return {
         "NBVC_TEST_S3_URL": url,
+        "NBVC_TEST_S3_SERVER": server,
         "NBVC_TEST_S3_ACCESS_KEY": ACCESS_KEY,
         "NBVC_TEST_S3_SECRET_KEY": SECRET_KEY,
         "AWS_ACCESS_KEY_ID": ACCESS_KEY,

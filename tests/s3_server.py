@@ -5,11 +5,14 @@ from __future__ import annotations
 import http.client
 import os
 import uuid
+from contextlib import closing
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from nbvc.repository.settings import probe
 from nbvc.stores.base import Capabilities
 from nbvc.stores.s3 import S3Store
 
@@ -37,6 +40,11 @@ def real_endpoint() -> str:
     return endpoint
 
 
+def server_name() -> str:
+    """Return which server ``scripts/s3-server`` has started, or nothing where it did not."""
+    return os.environ.get("NBVC_TEST_S3_SERVER", "")
+
+
 def is_localstack(endpoint_url: str) -> bool:
     """Return whether the server is LocalStack, whose deviations some tests must allow for."""
     connection = http.client.HTTPConnection(urlsplit(endpoint_url).netloc, timeout=20)
@@ -48,7 +56,12 @@ def is_localstack(endpoint_url: str) -> bool:
 
 
 def connect(
-    endpoint_url: str | None, *, bucket: str = "bucket", root: str = "", region: str | None = REGION
+    endpoint_url: str | None,
+    *,
+    bucket: str = "bucket",
+    root: str = "",
+    region: str | None = REGION,
+    capabilities: Capabilities = EVERYTHING,
 ) -> S3Store:
     """Return a store that sends its requests to *endpoint_url*; no request is sent."""
     return S3Store(
@@ -57,7 +70,7 @@ def connect(
         endpoint_url=endpoint_url,
         region=region,
         profile=None,
-        capabilities=EVERYTHING,
+        capabilities=capabilities,
     )
 
 
@@ -67,10 +80,19 @@ def new_bucket(
     root: str = "",
     versioning: bool = True,
     object_lock: bool = False,
+    capabilities: Capabilities = EVERYTHING,
 ) -> S3Store:
     """Return a store in a fresh bucket, with versioning on unless told otherwise."""
-    store = connect(endpoint_url, bucket=f"nbvc-{uuid.uuid4().hex}", root=root)
+    name = f"nbvc-{uuid.uuid4().hex}"
+    store = connect(endpoint_url, bucket=name, root=root, capabilities=capabilities)
     store.administration.create(object_lock=object_lock)
     if versioning and not object_lock:
         store.administration.enable_versioning()
     return store
+
+
+@cache
+def found_capabilities(endpoint_url: str) -> Capabilities:
+    """Return what a server was found to do by trying, as ``nbvc init`` does; tried only once."""
+    with closing(new_bucket(endpoint_url)) as store:
+        return probe(store, "capabilities")

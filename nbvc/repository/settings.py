@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
 
 from nbvc.errors import (
     AccessDenied,
@@ -31,6 +33,9 @@ from nbvc.stores.base import (
     Store,
     Stored,
 )
+
+if TYPE_CHECKING:
+    from nbvc.model import VersionId
 
 _JSON = "application/json"
 _MAX_CHANGES = 10
@@ -133,7 +138,8 @@ def prepare(
 ) -> StoreSettings:
     """Find out what the store does, and write ``store.json``, unless it has one.
 
-    Idempotent; of two at once, the first one's settings hold.
+    Idempotent; of two at once, the first one's settings hold. Without conditional writes, the
+    first is the one whose file is the oldest, and the other takes its own away.
 
     Args:
         store: The store.
@@ -157,7 +163,7 @@ def prepare(
     )
     mode = Create() if settings.capabilities.conditional_create else Overwrite()
     try:
-        store.put(
+        stored = store.put(
             STORE_FILE,
             encode(settings),
             mode=mode,
@@ -166,7 +172,18 @@ def prepare(
         )
     except PreconditionFailed:
         return read_settings(store) or settings
-    return settings
+    if settings.capabilities.conditional_create or stored.version_id == _first_written(store):
+        return settings
+    store.delete_version(STORE_FILE, stored.version_id)
+    return read_settings(store) or settings
+
+
+def _first_written(store: Store) -> VersionId | None:
+    """Return the oldest version of ``store.json`` since it was deleted last, if ever it was."""
+    entries = takewhile(lambda entry: entry.key == STORE_FILE, store.list_versions(STORE_FILE))
+    versions = takewhile(lambda entry: not entry.is_delete_marker, entries)
+    oldest = deque(versions, maxlen=1)
+    return oldest[0].version_id if oldest else None
 
 
 def set_lock(store: Store, lock: Lock, *, token: str) -> StoreSettings:

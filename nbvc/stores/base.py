@@ -222,6 +222,13 @@ class Store(Protocol):
         Atomic and durable like :meth:`put`. The metadata of the source is not carried over, and the
         copy is not locked: Ceph 16 says yes to a lock in a copy, and keeps none.
 
+        Args:
+            source: Store key of what is copied.
+            source_version: Its version.
+            target: Store key of the copy.
+            metadata: Kept with the copy. Give a ``WRITE_ID``: some stores do not say which version
+                a copy became, so that it must be looked up.
+
         Raises:
             VersionNotFound: No such source.
             OutcomeUnknown: No clear reply came.

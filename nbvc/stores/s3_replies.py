@@ -180,7 +180,8 @@ def _wrong_region(reply: Reply, call: Call) -> e.NbvcError:
 def _bad_region(_: Reply, call: Call) -> e.NbvcError:
     return e.StoreMisconfigured(
         f"The bucket {call.bucket} cannot be made in this region through this endpoint.",
-        hint=f"nbvc init {call.store} --create --region REGION",
+        hint=f"nbvc init {call.store} --create --region REGION, with one that the server knows; "
+        "us-east-1 leaves the place to it.",
     )
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,8 +19,6 @@ from tests.notebook_samples import code, notebook
 from tests.s3_server import connect, real_endpoint
 
 pytestmark = pytest.mark.real_s3
-
-WRITERS, SAVES = 8, 5
 
 
 @pytest.fixture
@@ -69,28 +64,6 @@ def test_the_main_job_works_on_a_real_server(cli: CommandLine, bucket: S3Store) 
     assert [entry["key"] for entry in cli("ls", "--removed", "--json").json] == ["ada/yours.ipynb"]
     cli("checkout", "yours.ipynb@v1")
     assert (cli.folder / "yours.ipynb").read_bytes() == first
-
-
-def test_of_many_writers_none_loses_a_version(
-    cli: CommandLine, bucket: S3Store, tmp_path: Path
-) -> None:
-    """8 processes save on one notebook at once: all are in the log, with numbers without gap."""
-    script = Path(__file__).with_name("save_often.py")
-    writers = [
-        subprocess.Popen(
-            [sys.executable, str(script), bucket.url, "ada/race.ipynb", f"w{n}", str(SAVES)],
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **cli.variables},
-        )
-        for n in range(WRITERS)
-    ]
-    lines = [line for writer in writers for line in writer.communicate()[0].splitlines()]
-    acknowledged = {int(line.split()[0]): line.split()[1] for line in lines}
-    assert len(lines) == WRITERS * SAVES
-    assert sorted(acknowledged) == list(range(1, WRITERS * SAVES + 1))
-    versions = cli("log", f"{bucket.url}/workspace/ada/race.ipynb", "--json").json
-    assert {v["number"]: v["digest"] for v in versions} == acknowledged
 
 
 def test_two_people_at_once_both_keep_their_version(

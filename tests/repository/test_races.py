@@ -1,9 +1,8 @@
-"""Real races: threads and processes that save the same notebook at once."""
+"""Real races: threads that save the same notebook at once; processes do in end_to_end."""
 
 from __future__ import annotations
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from nbvc.stores.local import LocalStore
@@ -41,14 +40,5 @@ def test_threads_that_save_at_once_lose_nothing(tmp_path: Path) -> None:
     """Four threads, ten saves each: forty versions, numbered without a gap."""
     LocalStore(tmp_path, create=True).close()
     with ThreadPoolExecutor(WRITERS) as pool:
-        numbers = list(pool.map(save_in_turn, [tmp_path] * WRITERS, range(WRITERS)))
-    assert_all_kept(tmp_path, numbers)
-
-
-def test_processes_that_save_at_once_lose_nothing(tmp_path: Path) -> None:
-    """Four processes, ten saves each: forty versions, numbered without a gap."""
-    LocalStore(tmp_path, create=True).close()
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(WRITERS, mp_context=spawn) as pool:
         numbers = list(pool.map(save_in_turn, [tmp_path] * WRITERS, range(WRITERS)))
     assert_all_kept(tmp_path, numbers)

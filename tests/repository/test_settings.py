@@ -79,10 +79,12 @@ def test_a_store_is_prepared_once() -> None:
     assert len(list(store.list_versions(STORE_FILE))) == 1
 
 
-def test_of_two_who_prepare_at_once_the_first_one_holds() -> None:
-    """Whoever comes second meets the condition, and takes what is there."""
-    store = MemoryStore()
-    first = prepare(store.clone(), token="one", now=NOON)
+@pytest.mark.parametrize("conditional", [True, False], ids=["honest", "lying"])
+def test_of_two_who_prepare_at_once_the_first_one_holds(conditional: bool) -> None:
+    """Whoever comes second meets the condition, or finds an older file, and takes what is there."""
+    store = MemoryStore(conditional=conditional)
+    layout = Layout(workspace="team/work", published="team/out")
+    first = prepare(store.clone(), token="one", now=NOON, layout=layout)
 
     class Meanwhile(WrappedStore):
         def around(self, request: Request, send: Callable[[], T]) -> T:
@@ -90,7 +92,17 @@ def test_of_two_who_prepare_at_once_the_first_one_holds() -> None:
                 write(self.inner, STORE_FILE, encode(first), Create())
             return send()
 
-    assert prepare(Meanwhile(store), token="two", now=NOON) == first
+    assert prepare(Meanwhile(store), token="two", now=NOON) == first == read_settings(store)
+    assert len(list(store.list_versions(STORE_FILE))) == 1
+
+
+def test_settings_that_were_deleted_do_not_stand_in_the_way() -> None:
+    """A store whose settings somebody took away can be prepared again, also without conditions."""
+    store = MemoryStore(conditional=False)
+    prepare(store, token="one", now=NOON)
+    store.delete(STORE_FILE)
+    second = prepare(store, token="two", now=NOON)
+    assert (second.store_id, second) == ("two", read_settings(store))
 
 
 def test_every_damaged_byte_of_the_settings_shows() -> None:

@@ -6,6 +6,7 @@ store with versions on.
 
 from __future__ import annotations
 
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
@@ -16,7 +17,7 @@ import pytest
 
 from nbvc.errors import InvalidInput, InvalidKey, PreconditionFailed, VersionNotFound
 from nbvc.model import VersionId
-from nbvc.stores.base import Create, Overwrite, Replace
+from nbvc.stores.base import WRITE_ID, Create, Overwrite, Replace
 
 if TYPE_CHECKING:
     from nbvc.stores.base import PutMode, Store, Stored
@@ -56,6 +57,18 @@ def write(
     return store.put(
         key, data, mode=mode or Overwrite(), metadata=metadata or {}, content_type=NOTEBOOK
     )
+
+
+def copy(
+    store: Store,
+    source: str,
+    version_id: VersionId,
+    target: str,
+    metadata: dict[str, str] | None = None,
+) -> Stored:
+    """Copy with a write ID, without which some servers cannot say which version it became."""
+    metadata = {WRITE_ID: uuid.uuid4().hex, **(metadata or {})}
+    return store.copy(source, version_id, target, metadata=metadata)
 
 
 def keys_of(store: Store, prefix: str = "", **options: object) -> list[str]:
@@ -259,7 +272,7 @@ class StoreContract:
                 store.head(key, version_id)
         for key, version in [("c", other), ("a", other), ("a", NOT_A_VERSION)]:
             with pytest.raises(VersionNotFound):
-                store.copy(key, version, "target", metadata={})
+                copy(store, key, version, "target")
         assert keys_of(store, "target") == []
 
     @pytest.mark.parametrize(
@@ -275,7 +288,7 @@ class StoreContract:
         with pytest.raises(InvalidKey):
             store.head(key)
         with pytest.raises(InvalidKey):
-            store.copy("a", version_id, key, metadata={})
+            copy(store, "a", version_id, key)
         with pytest.raises(InvalidKey):
             store.delete(key)
         with pytest.raises(InvalidKey):
@@ -290,29 +303,43 @@ class StoreContract:
         old = write(store, "a b+\u65e5", b"old!" * (size_bytes // 4), metadata={"author": "ada"})
         write(store, "a b+\u65e5", b"new")
         before = write(store, "t&?", b"before")
-        copied = store.copy("a b+\u65e5", old.version_id, "t&?", metadata={"message": "fresh"})
+        fresh = {WRITE_ID: "w1", "message": "fresh"}
+        copied = copy(store, "a b+\u65e5", old.version_id, "t&?", fresh)
         blob = store.get("t&?")
         assert blob.data == b"old!" * (size_bytes // 4)
         assert (blob.version_id, blob.etag) == (copied.version_id, copied.etag)
-        assert dict(blob.metadata) == {"message": "fresh"}
+        assert dict(blob.metadata) == fresh
         assert history_of(store, "t&?") == [copied.version_id, before.version_id]
 
     def test_copy_onto_itself_brings_an_old_version_back(self, store: Store) -> None:
         """The target may be the source: the old bytes become the newest version."""
         old = write(store, "a", b"old")
         write(store, "a", b"new")
-        store.copy("a", old.version_id, "a", metadata={})
+        copied = copy(store, "a", old.version_id, "a")
         assert store.get("a").data == b"old"
-        assert len(history_of(store, "a")) == 3
+        history = history_of(store, "a")
+        assert (len(history), history[0]) == (3, copied.version_id)
 
     def test_a_copy_outlives_its_source(self, store: Store) -> None:
         """Removing every version of the source takes nothing from the copy."""
         data = b"kept" * 10_000
         source = write(store, "a", data)
-        store.copy("a", source.version_id, "b", metadata={})
+        copy(store, "a", source.version_id, "b")
         store.delete_version("a", source.version_id)
         assert store.get("b").data == data
         assert keys_of(store) == ["b"]
+
+    def test_copies_at_once_each_know_their_own_version(self, store: Store) -> None:
+        """However many write the target meanwhile, each receipt names the version of its copy."""
+        source = write(store, "a", b"kept").version_id
+
+        def copy_with(write_id: str) -> bool:
+            copied = copy(store, "a", source, "b", {WRITE_ID: write_id})
+            return store.head("b", copied.version_id).metadata[WRITE_ID] == write_id
+
+        with ThreadPoolExecutor(4) as pool:
+            assert all(pool.map(copy_with, [f"w{number}" for number in range(20)]))
+        assert len(history_of(store, "b")) == 20
 
     # -- list keys --------------------------------------------------------------------------------
 
@@ -434,7 +461,7 @@ class StoreContract:
         with pytest.raises(VersionNotFound):
             store.head("a", marker)
         with pytest.raises(VersionNotFound):
-            store.copy("a", marker, "b", metadata={})
+            copy(store, "a", marker, "b")
 
     def test_removing_the_marker_brings_the_key_back(self, store: Store) -> None:
         """The version before the marker is current again, as if nothing had happened."""
