@@ -105,9 +105,7 @@ def test_continuous_integration_fails_when_one_step_fails(tmp_path: Path) -> Non
         (tmp_path / folder).mkdir()
     shutil.copy2(PROJECT / ".ci" / "run", tmp_path / ".ci" / "run")
     for step, status in (("lint", 1), ("demo", 0), ("test", 0)):
-        script = tmp_path / "scripts" / step
-        script.write_text(f"#!/bin/sh\necho ran {step}\nexit {status}\n")
-        script.chmod(0o755)
+        make_program(tmp_path / "scripts" / step, f"echo ran {step}\nexit {status}")
     ran = subprocess.run(
         ["bash", ".ci/run"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
@@ -117,6 +115,60 @@ def test_continuous_integration_fails_when_one_step_fails(tmp_path: Path) -> Non
         "ran demo",
         "ran test",
     ]
+
+
+def test_continuous_integration_tells_the_tests_why_ceph_is_missing(tmp_path: Path) -> None:
+    """What kept its packages from being installed reaches the summary; nothing else fails."""
+    for folder in ("scripts", ".ci"):
+        (tmp_path / folder).mkdir()
+    shutil.copy2(PROJECT / ".ci" / "run", tmp_path / ".ci" / "run")
+    programs = {
+        "install-test-packages": "echo log; echo error: no such package >&2; exit 1",
+        "lint": "true",
+        "demo": "true",
+        "test": 'echo "told: $NBVC_TEST_PACKAGES_ERROR"',
+    }
+    for name, text in programs.items():
+        make_program(tmp_path / "scripts" / name, text)
+    ran = subprocess.run(
+        ["bash", ".ci/run"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0
+    assert ran.stdout.splitlines()[-1] == "told: error: no such package"
+
+
+@pytest.mark.parametrize("has_ceph", [True, False], ids=["with Ceph", "without Ceph"])
+def test_tests_say_which_servers_they_ran_on(tmp_path: Path, has_ceph: bool) -> None:
+    """A server whose programs are missing is skipped, with the reason and the way to get them."""
+    (tmp_path / "scripts").mkdir()
+    shutil.copy2(PROJECT / "scripts" / "test", tmp_path / "scripts" / "test")
+    (tmp_path / "bin").mkdir()
+    make_program(tmp_path / "bin" / "python", "echo ==== 3 passed, 1 skipped in 0.10s ====")
+    make_program(tmp_path / "scripts" / "setup", f"echo {tmp_path}")
+    missing = 'if [ "$2" = ceph ]; then echo error: Ceph is not installed >&2; exit 77; fi'
+    make_program(
+        tmp_path / "scripts" / "s3-server",
+        ("" if has_ceph else missing) + '\nwhile [ "$1" != -- ]; do shift; done; shift; "$@"',
+    )
+    ran = subprocess.run(
+        [tmp_path / "scripts" / "test"], capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    *_, last = lines = ran.stdout.splitlines()
+    if has_ceph:
+        assert lines[-2] == "local ministack localstack ceph tests: all passed"
+        assert "12 passed, 4 skipped in" in last
+    else:
+        assert lines[-4] == "local ministack localstack tests: all passed"
+        assert lines[-3] == "SKIPPED the ceph tests: Ceph is not installed"
+        assert lines[-2].endswith("as root: scripts/install-test-packages")
+        assert "9 passed, 3 skipped in" in last
+
+
+def make_program(path: Path, text: str) -> None:
+    """Write a shell script that can be run."""
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
 
 
 def test_set_up_does_nothing_where_the_environment_is_ready(project: Path, tmp_path: Path) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from nbvc.errors import VersioningOff
 from nbvc.manifest.layout import STORE_FILE
 from nbvc.model import Digest
 from nbvc.repository.settings import decode
@@ -104,19 +104,27 @@ def test_version_of_another_tool_is_shown_and_adopted(cli: CommandLine, bucket: 
     assert versions[1]["digest"] == Digest.of(foreign)
 
 
-def test_save_is_not_acknowledged_once_versioning_is_suspended(
-    cli: CommandLine, bucket: S3Store
-) -> None:
-    """Turned off between two saves, versioning is missed by the very next one."""
+def test_save_waits_once_versioning_is_suspended(cli: CommandLine, bucket: S3Store) -> None:
+    """Turned off between two saves, versioning is missed by the very next one, which is kept."""
     write(cli.folder, "1")
     cli("save")
+    set_versioning(bucket, "Suspended")
+    second = write(cli.folder, "1", "2")
+    (saved,) = cli("save", "--json").json
+    assert (saved["saved"], saved["waiting"], saved["number"]) == (False, True, None)
+    assert saved["error"]["kind"] == "versioning-off"
+    assert "versioning" in saved["error"]["hint"]
+    set_versioning(bucket, "Enabled")
+    cli("push")
+    assert [version["number"] for version in cli("log", "--json").json] == [2, 1]
+    assert cli("show", "v2").data == second
+
+
+def set_versioning(bucket: S3Store, status: Literal["Enabled", "Suspended"]) -> None:
+    """Turn the versioning of a bucket on or off."""
     bucket._client.put_bucket_versioning(
-        Bucket=bucket.bucket, VersioningConfiguration={"Status": "Suspended"}
+        Bucket=bucket.bucket, VersioningConfiguration={"Status": status}
     )
-    write(cli.folder, "1", "2")
-    result = cli("save", "--json", exit_code=VersioningOff.exit_code)
-    assert result.error["kind"] == "versioning-off"
-    assert "versioning" in result.error["hint"]
 
 
 def test_history_moves_from_the_embedded_store(cli: CommandLine) -> None:
