@@ -34,6 +34,8 @@ NOTEBOOK_SUFFIX = ".ipynb"
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
+_IGNORED_BY_HFS = re.compile(r"[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+_SHORT_NAMES = frozenset({"nbvc~1", "git~1", "hg~1", "svn~1", "ipynb_~1"})
 
 
 class Digest(str):
@@ -105,12 +107,23 @@ def check_key_path(value: str) -> None:
     if len(value.encode()) > MAX_KEY_BYTES:
         raise InvalidKey(f"{shown[:60]}... is longer than {MAX_KEY_BYTES} bytes, the limit of S3.")
     for segment in value.split("/"):
-        if segment in {"", ".", ".."}:
+        if not segment.rstrip(" ."):  # "..", and what Windows takes for it
             raise InvalidKey(
                 f"{shown} is not a plain relative path (no leading or doubled slash, no '..')."
             )
-        if segment.casefold() in CONTROL_FOLDERS:
-            raise InvalidKey(f"{shown} lies in {segment}, which nbvc never touches.")
+        if _is_control_folder(segment):
+            raise InvalidKey(f"{shown} lies in {segment!a}, which nbvc never touches.")
+
+
+def _is_control_folder(segment: str) -> bool:
+    """Return whether a file system may take *segment* for a control folder.
+
+    HFS+ ignores some characters; NTFS ignores dots and blanks at the end, opens a stream after a
+    colon, and gives every long name a short one (as git's ``is_hfs_dotgit`` and ``is_ntfs_dotgit``
+    know). A key may come from a store, and be written on any of them.
+    """
+    plain = _IGNORED_BY_HFS.sub("", segment).partition(":")[0].rstrip(" .").casefold()
+    return plain in CONTROL_FOLDERS or plain in _SHORT_NAMES
 
 
 class Area(StrEnum):

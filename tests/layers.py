@@ -8,13 +8,14 @@ from pathlib import PurePosixPath
 
 VALUES = frozenset({"errors", "model", "lazy"})
 PURE = frozenset({"notebook", "refs", "manifest", "diffing"})
-DISK = frozenset({"durable", "faults"})
+DISK = frozenset({"durable", "faults", "looking"})
 BELOW_REPOSITORY = VALUES | PURE | DISK | {"environment", "text", "stores"}
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "errors": frozenset(),
     "durable": frozenset(),
     "faults": frozenset(),
+    "looking": frozenset(),
     "lazy": frozenset(),
     "model": frozenset({"errors"}),
     "environment": VALUES,

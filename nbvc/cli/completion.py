@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nbvc.errors import NbvcError
-from nbvc.model import NOTEBOOK_SUFFIX
+from nbvc.errors import InvalidKey, NbvcError
+from nbvc.model import NOTEBOOK_SUFFIX, check_key_path
+from nbvc.text import printable_line
 
 MAX_OFFERED = 200
 
@@ -30,6 +31,8 @@ def notebooks(incomplete: str) -> list[str]:
         for path in sorted(Path(parent + slash or ".").iterdir()):
             if not path.name.startswith(name) or path.name.startswith("."):
                 continue
+            if not _is_harmless(path.name):
+                continue
             shown = f"{parent}{slash}{path.name}"
             if path.is_dir():
                 offered.append(f"{shown}/")
@@ -46,7 +49,21 @@ def refs(incomplete: str) -> list[str]:
     if not found:
         return notebooks(incomplete)
     prefix = f"{path}{NOTEBOOK_SUFFIX}@"
-    return [f"{prefix}{name}" for name in _versions(prefix[:-1]) if name.startswith(version)]
+    names = filter(_is_harmless, _versions(prefix[:-1]))
+    return [f"{prefix}{name}" for name in names if name.startswith(version)]
+
+
+def _is_harmless(name: str) -> bool:
+    r"""Return whether a shell may be handed *name*, of a file or a tag that anybody made.
+
+    The script for zsh evaluates what is offered, and its escapes are undone by a backslash: from
+    ``\$(id)`` it would run ``id``. No notebook that nbvc keeps has one in its path.
+    """
+    try:
+        check_key_path(name)
+    except InvalidKey:
+        return False
+    return printable_line(name) == name
 
 
 def _versions(path: str) -> list[str]:

@@ -153,5 +153,15 @@ REF_COMPLETION: Any = _complete_ref
 
 
 def working_folder(folder: Path | None) -> Path:
-    """Return the absolute folder that ``-C`` names."""
-    return (Path.cwd() / folder).resolve() if folder else Path.cwd()
+    """Return the absolute folder that ``-C`` names.
+
+    Raises:
+        InvalidInput: It can be no folder.
+    """
+    from nbvc import looking
+    from nbvc.errors import InvalidInput
+
+    try:
+        return looking.resolve(Path.cwd() / folder) if folder else Path.cwd()
+    except OSError as error:
+        raise InvalidInput(f"{folder} is no usable path ({error.strerror}).") from error

@@ -135,12 +135,14 @@ def status(context: typer.Context, json: JsonOption = False) -> None:
         for line in output.table(rows, headers=("NOTEBOOK", "BASED ON", "STATE", "STORE")):
             output.data(line)
     else:
-        output.data("\nThere are no notebooks here yet.")
+        output.data("")
+        output.data("There are no notebooks here yet.")
     if found.unreachable is not None:
         output.note("The store was not asked whether it has newer versions:")
         output.error(found.unreachable)
     elif any(entry.state in {"new", "changed"} for entry in found.notebooks):
-        output.data("\nRecord what is new or changed with: nbvc save")
+        output.data("")
+        output.data("Record what is new or changed with: nbvc save")
 
 
 def log(

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from nbvc import looking
 from nbvc.cli.context import REF_COMPLETION, DryRunOption, JsonOption, State, state_of
 from nbvc.text import typed
 
@@ -92,7 +93,7 @@ def move(
     """
     state = state_of(context)
     with state.workspace() as workspace:
-        if (state.environment.cwd / new).is_dir():
+        if looking.is_folder(state.environment.cwd / new):
             new = new / old.name
         version = workspace.rename(old, new)
         path = workspace.relative(new)

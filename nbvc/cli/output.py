@@ -10,25 +10,32 @@ import subprocess
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
 from nbvc.errors import NbvcError
-from nbvc.text import printable, printable_line
+from nbvc.text import printable_line
 
 _PAGER = "less"
 _ROWS_MEASURED = 100
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "dim": "2", "bold": "1"}
 
 
+class _Line(str):
+    """A line that is printable but for colours of our own."""
+
+    __slots__ = ()
+
+
 class Output:
     """Where a command writes.
 
-    Data goes to standard output, messages to standard error. Everything that a notebook, a name or
-    a person brought along is made printable first.
+    Data goes to standard output, messages to standard error. Everything that a notebook, a name, a
+    store or a person brought along is made printable here, so that no command can forget it, and a
+    line stays one line.
 
     Args:
         variables: Environment variables: ``NO_COLOR``, ``TERM``, ``PAGER``.
@@ -62,8 +69,8 @@ class Output:
         return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if self.use_color else text
 
     def data(self, text: str) -> None:
-        """Write a line of data."""
-        sys.stdout.write(text + "\n")
+        """Write a line of data: one of a table, or plain text."""
+        sys.stdout.write((text if isinstance(text, _Line) else printable_line(text)) + "\n")
 
     def raw(self, data: bytes) -> None:
         """Write exact bytes."""
@@ -73,12 +80,12 @@ class Output:
 
     def say(self, text: str) -> None:
         """Write a line of what happened: to standard output, unless that carries JSON."""
-        (sys.stderr if self.json else sys.stdout).write(printable(text) + "\n")
+        (sys.stderr if self.json else sys.stdout).write(printable_line(text) + "\n")
 
     def note(self, text: str) -> None:
-        """Write a message beside the data, after what was written before it."""
+        """Write a line of message beside the data, after what was written before it."""
         sys.stdout.flush()
-        sys.stderr.write(printable(text) + "\n")
+        sys.stderr.write(printable_line(text) + "\n")
 
     def emit(self, value: object) -> None:
         """Write *value* as JSON."""
@@ -104,19 +111,19 @@ class Output:
         self.note(error.message)
         for candidate in error.to_dict().get("candidates", []):
             texts = (str(text) for text in candidate.values() if text not in {None, ""})
-            self.note("  " + "  ".join(printable_line(text) for text in texts))
+            self.note("  " + "  ".join(texts))
         if error.hint:
             self.note(f"hint: {error.hint}")
 
     def table(self, rows: Iterable[Sequence[str]], *, headers: Sequence[str]) -> Iterator[str]:
-        """Yield *rows* as lines with aligned columns; the last column is not padded.
+        """Yield *rows* as printable lines with aligned columns; the last column is not padded.
 
         Widths are settled by the first hundred rows, so a long table streams. Columns without any
         value are left out of a shorter one. On a terminal that is too narrow, the last column gets
         lines of its own.
         """
-        iterator = iter(rows)
-        first = [headers, *islice(iterator, _ROWS_MEASURED)]
+        iterator = (tuple(map(printable_line, row)) for row in rows)
+        first = [tuple(headers), *islice(iterator, _ROWS_MEASURED)]
         if len(first) == 1:
             return
         widths = [max(map(_width, column)) for column in zip(*first, strict=True)]
@@ -130,9 +137,9 @@ class Output:
         spills = room is not None and sum(widths[column] + 2 for column in shown) > room + 2
         for number, row in enumerate(chain(first, iterator)):
             line = _cut(_line(row, widths, shown[:-1] if spills else shown), room)
-            yield self.style(line, "dim") if number == 0 else line
+            yield _Line(self.style(line, "dim") if number == 0 else line)
             if spills and number and row[-1]:
-                yield _cut(f"    {row[-1]}", room)
+                yield _Line(_cut(f"    {row[-1]}", room))
 
     @contextmanager
     def pager(self, wanted: str | None) -> Iterator[IO[str]]:
@@ -171,7 +178,9 @@ def when(moment: datetime, now: datetime, *, relative: bool) -> str:
         import humanize
 
         return humanize.naturaltime(age)
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M")
+    with suppress(OverflowError, ValueError):  # at either end of the years that there are
+        moment = moment.astimezone()
+    return moment.strftime("%Y-%m-%d %H:%M")
 
 
 def size(size_bytes: int) -> str:

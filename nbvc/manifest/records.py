@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from nbvc.errors import IntegrityError
+from nbvc.manifest.members import changes, integer, malformed, number, text, version_id
 from nbvc.manifest.sealing import (
     FORMAT,
     MALFORMED,
@@ -21,7 +22,7 @@ from nbvc.manifest.sealing import (
     seal_canonical,
     unseal,
 )
-from nbvc.model import Area, Changes, Digest, NotebookKey, Record, Source, VersionId, WriteId
+from nbvc.model import Area, Digest, NotebookKey, Record, Source, WriteId
 
 STRIDE, WIDE_STRIDE, WIDEST_STRIDE = 16, 256, 4096
 MAX_AUTHOR_LENGTH = 200
@@ -135,13 +136,13 @@ def parse(data: bytes, *, what: str) -> RecordFile:
     document = unseal(data, what=what)
     document.pop("format")
     try:
-        copies, first = document.pop("recent"), _integer(document.pop("first"))
+        copies, first = document.pop("recent"), integer(document.pop("first"))
         record = _from_document(document)
         recent = tuple(_from_document(copy) for copy in copies)
         if not 1 <= first <= record.number - len(recent):
             raise ValueError(f"first is {first}, and the file goes back further")
     except MALFORMED as error:
-        raise IntegrityError(f"The {what} is not a record: {error!r}.") from error
+        raise malformed(what, "record", error) from error
     return RecordFile(record=record, recent=recent, first=first)
 
 
@@ -189,20 +190,20 @@ def _to_document(record: Record) -> dict[str, Any]:
 
 
 def _from_document(document: Mapping[str, Any]) -> Record:
-    changes, prev = document["changes"], document["prev"]
-    stands_for = document.get("stands_for")
+    author, parent, prev = document["author"], document["parent"], document["prev"]
+    source, stands_for = document.get("source"), document.get("stands_for")
     return Record(
-        number=_integer(document["number"]),
+        number=number(document["number"]),
         digest=Digest(document["digest"]),
-        version_id=VersionId(_text(document["version_id"])),
-        size_bytes=_integer(document["size_bytes"]),
+        version_id=version_id(document["version_id"]),
+        size_bytes=integer(document["size_bytes"]),
         saved_at=parse_time(document["saved_at"]),
-        author=None if document["author"] is None else _text(document["author"]),
-        message=_text(document["message"]),
-        parent=None if document["parent"] is None else _integer(document["parent"]),
-        write_id=WriteId(_text(document["write_id"])),
-        changes=Changes(**changes) if changes else None,
-        source=source_from_document(document["source"]) if document.get("source") else None,
+        author=None if author is None else text(author),
+        message=text(document["message"]),
+        parent=None if parent is None else number(parent),
+        write_id=WriteId(text(document["write_id"])),
+        changes=changes(document["changes"]),
+        source=None if source is None else source_from_document(source),
         prev=Digest(prev) if prev is not None else None,
         stands_for=Digest(stands_for) if stands_for is not None else None,
         extra={name: value for name, value in document.items() if name not in _KNOWN},
@@ -220,22 +221,14 @@ def source_to_document(source: Source) -> dict[str, Any]:
 
 
 def source_from_document(document: Mapping[str, Any]) -> Source:
-    """Return the source that :func:`source_to_document` described."""
+    """Return the source that :func:`source_to_document` described.
+
+    Raises one of ``MALFORMED`` where *document* does not describe one.
+    """
+    known = document["number"]
     return Source(
         area=Area(document["area"]),
-        key=NotebookKey(document["key"]),
-        number=document["number"],
-        version_id=VersionId(document["version_id"]),
+        key=NotebookKey(text(document["key"])),
+        number=None if known is None else number(known),
+        version_id=version_id(document["version_id"]),
     )
-
-
-def _integer(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"not an integer: {value!r}")
-    return value
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"not a text: {value!r}")
-    return value

@@ -68,7 +68,7 @@ def unseal(data: bytes, *, what: str) -> dict[str, Any]:
     written = document.get("format")
     if not isinstance(written, int) or written > FORMAT:
         raise StoreMisconfigured(
-            f"The {what} has format {written!r}; this nbvc reads up to {FORMAT}.",
+            f"The {what} has format {ascii(written)[:20]}; this nbvc reads up to {FORMAT}.",
             hint="Upgrade nbvc: pip install --upgrade nbvc",
         )
     return document

@@ -5,12 +5,12 @@ The sequence of states is also the audit trail: each says who did what, and when
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from nbvc.errors import IntegrityError
+from nbvc.manifest.members import flag, malformed, number, text
 from nbvc.manifest.sealing import FORMAT, MALFORMED, format_time, parse_time, seal, unseal
 from nbvc.model import Digest, NotebookKey, WriteId
 
@@ -106,22 +106,36 @@ def decode(data: bytes, *, what: str) -> State:
     document = unseal(data, what=what)
     document.pop("format")
     try:
+        moved_to, prev = document["moved_to"], document["prev"]
         return State(
-            number=int(document["number"]),
-            write_id=WriteId(document["write_id"]),
+            number=number(document["number"]),
+            write_id=WriteId(text(document["write_id"])),
             saved_at=parse_time(document["saved_at"]),
-            author=document["author"],
-            action=document["action"],
-            tags={str(name): int(number) for name, number in document["tags"].items()},
-            segments=tuple(
-                Segment(key=NotebookKey(s["key"]), first=int(s["first"]), last=int(s["last"]))
-                for s in document["segments"]
-            ),
-            moved_to=NotebookKey(document["moved_to"]) if document["moved_to"] else None,
-            removed=bool(document["removed"]),
-            prev=Digest(document["prev"]) if document["prev"] else None,
-            gone=tuple((int(first), int(last)) for first, last in document.get("gone", ())),
+            author=text(document["author"]),
+            action=text(document["action"]),
+            tags=_tags(document["tags"]),
+            segments=_segments(document["segments"]),
+            moved_to=None if moved_to is None else NotebookKey(text(moved_to)),
+            removed=flag(document["removed"]),
+            prev=None if prev is None else Digest(prev),
+            gone=tuple((number(first), number(last)) for first, last in document.get("gone", ())),
             extra={name: value for name, value in document.items() if name not in _KNOWN},
         )
     except MALFORMED as error:
-        raise IntegrityError(f"The {what} is not a state: {error!r}.") from error
+        raise malformed(what, "state", error) from error
+
+
+def _tags(value: Mapping[str, object]) -> dict[str, int]:
+    tags = {name: number(tagged) for name, tagged in value.items()}
+    if len(tags) > MAX_TAGS:
+        raise ValueError(f"more than {MAX_TAGS} tags")
+    return tags
+
+
+def _segments(value: Sequence[Mapping[str, object]]) -> tuple[Segment, ...]:
+    if len(value) > MAX_SEGMENTS:
+        raise ValueError(f"more than {MAX_SEGMENTS} segments")
+    return tuple(
+        Segment(key=NotebookKey(text(s["key"])), first=number(s["first"]), last=number(s["last"]))
+        for s in value
+    )

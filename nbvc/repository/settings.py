@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from nbvc.errors import (
     AccessDenied,
     Conflict,
-    IntegrityError,
     InvalidInput,
     PreconditionFailed,
     StoreMisconfigured,
@@ -20,7 +19,8 @@ from nbvc.errors import (
     VersionNotFound,
 )
 from nbvc.manifest.layout import SCRATCH_PREFIX, STORE_FILE, Layout
-from nbvc.manifest.sealing import FORMAT, MALFORMED, format_time, seal, unseal
+from nbvc.manifest.members import flag, integer, malformed, text
+from nbvc.manifest.sealing import FORMAT, MALFORMED, format_time, parse_time, seal, unseal
 from nbvc.repository.lock import Lock
 from nbvc.stores.base import (
     WRITE_ID,
@@ -91,33 +91,30 @@ def decode(data: bytes) -> StoreSettings:
         IntegrityError: They are damaged.
         StoreMisconfigured: A newer release of nbvc wrote them.
     """
-    document = unseal(data, what=f"file {STORE_FILE} of the store")
+    what = f"file {STORE_FILE} of the store"
+    document = unseal(data, what=what)
     document.pop("format")
     try:
         capabilities, areas = document.pop("capabilities"), document.pop("areas")
         return StoreSettings(
-            store_id=str(document.pop("store_id")),
+            store_id=text(document.pop("store_id")),
             capabilities=Capabilities(
-                conditional_create=bool(capabilities["conditional_create"]),
-                conditional_replace=bool(capabilities["conditional_replace"]),
+                conditional_create=flag(capabilities["conditional_create"]),
+                conditional_replace=flag(capabilities["conditional_replace"]),
             ),
-            layout=Layout(workspace=areas["workspace"], published=areas["published"]),
-            created_at=datetime.fromisoformat(document.pop("created_at")),
+            layout=Layout(workspace=text(areas["workspace"]), published=text(areas["published"])),
+            created_at=parse_time(document.pop("created_at")),
             lock=_lock(document.pop("lock", None)),
             extra=document,
         )
     except (*MALFORMED, InvalidInput) as error:
-        raise IntegrityError(
-            f"The file {STORE_FILE} of the store is damaged: {error!r}."
-        ) from error
+        raise malformed(what, "store's settings file", error) from error
 
 
 def _lock(document: dict[str, Any] | None) -> Lock | None:
     if document is None:
         return None
-    if type(document["days"]) is not int:
-        raise ValueError("days")
-    return Lock(days=document["days"], mode=LockMode(document["mode"]))
+    return Lock(days=integer(document["days"]), mode=LockMode(document["mode"]))
 
 
 def read_settings(store: Store) -> StoreSettings | None:

@@ -14,6 +14,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from nbvc import looking
 from nbvc.errors import (
     IntegrityError,
     PreconditionFailed,
@@ -92,7 +93,7 @@ class LocalStore:
             IntegrityError: Its index is damaged.
         """
         with translated(folder):
-            self._folder = folder.resolve()
+            self._folder = looking.resolve(folder)
         self._now = now
         self._page_size = page_size
         self._blobs = BlobFolder(self._folder / "blobs")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from nbvc import looking
 from nbvc.environment import Environment
 from nbvc.errors import (
     AccessDenied,
@@ -224,7 +225,10 @@ def store_value(url: str | None, cwd: Path) -> str:
             f"{url} is no store that nbvc knows.",
             hint="Use s3://bucket, s3://bucket/root, or a folder.",
         )
-    return (cwd / url).resolve().as_uri()
+    try:
+        return looking.resolve(cwd / url).as_uri()
+    except OSError as error:
+        raise InvalidInput(f"{url} is no usable path ({error.strerror}).") from error
 
 
 def _namespace(namespace: str | None, login: str, folder: Path) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nbvc import looking
 from nbvc.errors import Ambiguous, NotebookNotFound
 from nbvc.model import NOTEBOOK_SUFFIX
 from nbvc.refs import Name, Selector
@@ -24,11 +25,11 @@ MAX_COMPARED = 1_000
 def find_workspace(start: Path) -> Path | None:
     """Return the nearest folder from *start* upwards that is a workspace, with links followed."""
     try:
-        resolved = start.resolve()
-    except (OSError, RuntimeError):
+        resolved = looking.resolve(start)
+    except OSError:
         return None
     for folder in (resolved, *resolved.parents):
-        if (folder / CONTROL_FOLDER / CONFIG_FILE).is_file():
+        if looking.is_file(folder / CONTROL_FOLDER / CONFIG_FILE):
             return folder
     return None
 
@@ -69,7 +70,7 @@ def near_names(workspace: Workspace, path: str, selector: Selector) -> list[str]
     if not isinstance(selector.base, Name):
         return []
     name = selector.base.text
-    if (workspace.session.environment.cwd / f"{name}{NOTEBOOK_SUFFIX}").is_file():
+    if looking.is_file(workspace.session.environment.cwd / f"{name}{NOTEBOOK_SUFFIX}"):
         return [f"{name}{NOTEBOOK_SUFFIX}"]
     names = [*workspace.tags(workspace.folder / path), "latest", "published"]
     return difflib.get_close_matches(name, names, 3, 0.6)

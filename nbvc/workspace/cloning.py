@@ -11,6 +11,7 @@ from functools import partial
 from itertools import chain
 from pathlib import Path, PurePosixPath
 
+from nbvc import looking
 from nbvc.errors import (
     AlreadyExists,
     Conflict,
@@ -103,7 +104,7 @@ def locate(session: Session, source: str) -> Location:
     if is_url(source):
         return session.locate(source)
     folder = session.environment.cwd / source
-    if folder.is_dir() and (found := find_workspace(folder)) == folder.resolve():
+    if looking.is_folder(folder) and (found := find_workspace(folder)) == folder.resolve():
         with Workspace(Session(session.environment, found)) as other:
             return Location(
                 store_url=other.store_url,
@@ -135,7 +136,7 @@ def _clone_notebook(
     )
     data = repository.read(version)
     target = session.environment.cwd / (destination or ".")
-    if target.is_dir() or not target.name.endswith(NOTEBOOK_SUFFIX):
+    if looking.is_folder(target) or not target.name.endswith(NOTEBOOK_SUFFIX):
         target = target / PurePosixPath(location.path).name
     written = _write(session, target, version, data)
     sweep(written.file.parent, session.environment.now())

@@ -8,6 +8,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from nbvc import looking
 from nbvc.environment import Environment
 from nbvc.errors import (
     InvalidConfig,
@@ -484,7 +485,7 @@ class Workspace:
 
     def without_versions(self, path: str) -> NotebookNotFound:
         """Return the error for a notebook that has no version yet, or does not exist."""
-        if (self.folder / path).is_file():
+        if looking.is_file(self.folder / path):
             return NotebookNotFound(f"{path} has no versions yet.", hint=f"nbvc save {path}")
         near = near_paths(path, [*self.notebooks(), *self.index.paths()])
         return NotebookNotFound(

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from nbvc import durable
+from nbvc import durable, looking
 from nbvc.errors import (
     AccessDenied,
     AlreadyExists,
@@ -100,9 +100,9 @@ def read_file(path: Path, *, shown: str) -> tuple[bytes, Stamp]:
                 return data, before
     except OSError as error:
         raise _unreadable(shown, error) from error
-    if not path.exists():
+    if not looking.exists(path):
         raise NotebookNotFound(f"There is no file {shown}.")
-    if not path.is_file():
+    if not looking.is_file(path):
         raise InvalidInput(f"{shown} is not a file.")
     raise InvalidInput(f"{shown} is being written to.", hint="Run the command again.")
 
@@ -326,8 +326,8 @@ def inside(folder: Path, path: Path) -> PurePosixPath:
         InvalidKey: It is outside, or cannot name a notebook.
     """
     try:
-        resolved = path.resolve()
-    except (OSError, ValueError, RuntimeError) as error:
+        resolved = looking.resolve(path)
+    except OSError as error:
         raise InvalidKey(f"{str(path)!a} is no usable path.") from error
     if not resolved.is_relative_to(folder) or resolved == folder:
         raise InvalidKey(

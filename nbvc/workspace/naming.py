@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from nbvc import looking
 from nbvc.errors import AlreadyExists, Conflict, InvalidInput, NotebookNotFound
 from nbvc.model import Area, Version
 from nbvc.refs import Selector, check_tag
@@ -39,15 +40,16 @@ def rename(workspace: Workspace, old: str, new: str) -> Version:
     The file is renamed last, so that a rename that was cut off can be run again.
     """
     source, target = workspace.folder / old, workspace.folder / new
-    if os.path.lexists(target) and source.exists() and not are_one_file(source, target):
+    taken = os.path.lexists(target) and looking.exists(source)
+    if taken and not are_one_file(source, target):
         raise AlreadyExists(f"{new} exists; nothing was changed.", hint="Choose another name.")
-    if not source.exists() and not target.exists():
+    if not looking.exists(source) and not looking.exists(target):
         raise NotebookNotFound(f"There is no file {old}.", hint="nbvc status lists what is here.")
     _require_delivered(workspace, old)
     entry = workspace.index.get(old)
     act = workspace.session.act(f"renamed from {old}")
     known = workspace.repository.rename(workspace.key_of(old), workspace.key_of(new), act)
-    if source.exists():
+    if looking.exists(source):
         make_folder(target.parent)
         move_file(source, target)
     record = known.file.record

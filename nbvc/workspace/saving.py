@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nbvc import looking
 from nbvc.errors import (
     AccessDenied,
     InvalidNotebook,
@@ -76,7 +77,7 @@ def expand(workspace: Workspace, paths: Sequence[str | Path] | None) -> dict[str
     chosen: dict[str, bool] = {}
     for path in paths:
         absolute = (workspace.session.environment.cwd / path).absolute()
-        if absolute.is_dir():
+        if looking.is_folder(absolute):
             below = absolute.resolve()
             if below != workspace.folder:
                 workspace.relative(below / "any.ipynb")
@@ -84,7 +85,7 @@ def expand(workspace: Workspace, paths: Sequence[str | Path] | None) -> dict[str
                 chosen.setdefault(str(found), False)
             continue
         relative = workspace.relative(path)
-        if not absolute.exists():
+        if not looking.exists(absolute):
             near = near_paths(relative, workspace.notebooks())
             raise NotebookNotFound(
                 f"There is no file {path}.", hint=f"Did you mean {near[0]}?" if near else None

@@ -204,6 +204,7 @@ def set_user_value(
         raise InvalidConfig(
             f"{name} is kept for each store.", hint="Run this in a workspace, or give --store URL."
         )
+    _check_encodable(f"{name} {value or ''} {store_url or ''}")
     _read_toml(path)
     document = tomlkit.parse(path.read_text("utf-8")) if path.exists() else tomlkit.document()
     table: Any = document
@@ -274,6 +275,13 @@ def _check_namespace(value: str, path: Path) -> None:
         check_key_path(value.strip("/"))
     except InvalidKey as error:
         raise InvalidConfig(f"The namespace in {path} cannot be used: {error.message}") from error
+
+
+def _check_encodable(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidConfig(f"{text!a} is not text that a file can hold.") from error
 
 
 def _read_toml(path: Path) -> Mapping[str, Any]:

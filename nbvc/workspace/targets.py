@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
+from nbvc import looking
 from nbvc.errors import InvalidInput
 from nbvc.manifest.layout import Layout
 from nbvc.model import NOTEBOOK_SUFFIX, Area, NotebookKey, check_key_path
 from nbvc.refs import Name, Selector, parse_selector
 from nbvc.stores.local_errors import FILE_NAME
+from nbvc.stores.opening import parse_folder
 
 MAX_ROOT_DEPTH = 6
 
@@ -132,7 +134,10 @@ def _splits(path: str, layout: Layout) -> list[tuple[int, Area, str, str]]:
             if text[end : end + 1] in {"", "/"} and index > len("s3://"):
                 store_url, rest = text[:index], text[end:].strip("/")
                 if local:
-                    store_url = Path(store_url.removeprefix("file://")).as_uri()
+                    folder = Path(store_url.removeprefix("file://"))
+                    if not folder.is_absolute():  # the URL names another machine
+                        continue
+                    store_url = folder.as_uri()
                 splits.append((index, area, store_url, rest if local else unquote(rest)))
     return splits
 
@@ -140,5 +145,7 @@ def _splits(path: str, layout: Layout) -> list[tuple[int, Area, str, str]]:
 def _is_store(store_url: str) -> bool:
     if store_url.startswith("s3://"):
         return True
-    folder = Path(unquote(urlsplit(store_url).path))
-    return (folder / FILE_NAME).is_file()
+    try:
+        return looking.is_file(parse_folder(store_url) / FILE_NAME)
+    except InvalidInput:
+        return False

@@ -60,6 +60,9 @@ def file_of(records: Sequence[Record]) -> RecordFile:
 
 
 texts = st.text(max_size=80)
+version_ids = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=80).map(
+    VersionId
+)
 numbers = st.integers(1, 9_999_999_999)
 digests = st.binary(max_size=8).map(Digest.of)
 moments = st.datetimes(
@@ -92,7 +95,7 @@ sources = st.builds(
     area=st.sampled_from(Area),
     key=keys,
     number=st.none() | numbers,
-    version_id=texts.map(VersionId),
+    version_id=version_ids,
 )
 counts = st.integers(0, 10_000)
 changes = st.builds(
@@ -106,7 +109,7 @@ records = st.builds(
     Record,
     number=numbers,
     digest=digests,
-    version_id=texts.map(VersionId),
+    version_id=version_ids,
     size_bytes=st.integers(0, 2**50),
     saved_at=moments,
     author=st.none() | texts,

@@ -38,20 +38,6 @@ from tests.workspace.conftest import OpenShared
 from tests.workspace.helpers import ONE, THREE, TWO, litter, save, write
 
 T = TypeVar("T")
-HOSTILE = (
-    "../escaped.ipynb",
-    "a/../../escaped.ipynb",
-    "/absolute.ipynb",
-    "a//doubled.ipynb",
-    "./dot.ipynb",
-    ".git/hook.ipynb",
-    "sub/.GIT/hook.ipynb",
-    ".nbvc/config.ipynb",
-    ".ipynb_checkpoints/mine-checkpoint.ipynb",
-    "back\\slash.ipynb",
-    "new\nline.ipynb",
-    "escape\x1b[2J.ipynb",
-)
 
 
 @pytest.fixture
@@ -224,21 +210,6 @@ class TestAFolder:
             clone_all(ana, environment, ".")
         assert (environment.cwd / ".nbvc/config.toml").read_bytes() == before
         assert files(environment.cwd) == {}
-
-    def test_hostile_keys_are_left_out_and_named(
-        self, ana: Workspace, environment: Environment
-    ) -> None:
-        """Nothing is written outside of the folder, nor into control folders; the rest comes."""
-        for key in HOSTILE:
-            put_raw(ana, f"team/notebooks/{key}", ONE)
-        before = set(environment.cwd.parent.rglob("*"))
-        found = clone_all(ana, environment)
-        copy = environment.cwd / "notebooks"
-        assert sorted(files(copy)) == ["mine.ipynb", "other.ipynb", "sub/deep.ipynb"]
-        assert {key for key, _ in found.skipped} == {f"team/notebooks/{key}" for key in HOSTILE}
-        assert all(isinstance(error, InvalidKey) for _, error in found.skipped)
-        new = set(environment.cwd.parent.rglob("*")) - before
-        assert all(path.is_relative_to(copy) for path in new)
 
     def test_a_link_in_the_folder_is_not_followed(
         self, ana: Workspace, environment: Environment
