@@ -21,6 +21,7 @@ NOT_RUN_REASONS = {
     "it shows the form only",
 }
 LANGUAGES = {"console", "python", "json", "toml", "text"}
+TEST = re.compile(r"`(tests/[\w/]+(?:\.py)?)/?(?:::(\w+))?`")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 PAGES = pages()
 SESSIONS = [page for page in PAGES if read_session(page)]
@@ -89,3 +90,13 @@ def test_link_on_a_page_leads_to_a_file_that_exists(page: str) -> None:
             continue
         path = (PROJECT / page).parent / unquote(target.partition("#")[0])
         assert path.exists(), f"{page} links to {target}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_tests_that_a_page_names_exist(page: str) -> None:
+    """Who says that a test proves something names one that is there."""
+    for path, name in TEST.findall((PROJECT / page).read_text("utf-8")):
+        assert (PROJECT / path).exists(), f"{page} names {path}"
+        if name:
+            text = (PROJECT / path).read_text("utf-8")
+            assert f"def {name}(" in text or f"class {name}" in text, f"{page} names {path}::{name}"
