@@ -34,6 +34,7 @@ class Environment:
         new_write_id: Returns a fresh random token.
         sleep: Waits for so many seconds.
         jitter: Returns a random number from 0 up to 1.
+        home: The user's home folder, where there is one.
     """
 
     variables: Mapping[str, str]
@@ -46,6 +47,7 @@ class Environment:
     new_write_id: Callable[[], WriteId]
     sleep: Callable[[float], None]
     jitter: Callable[[], float]
+    home: Path | None = None
 
     @classmethod
     def current(cls) -> Environment:
@@ -68,7 +70,15 @@ class Environment:
             new_write_id=lambda: WriteId(secrets.token_urlsafe(16)),
             sleep=time.sleep,
             jitter=random.random,
+            home=_home(),
         )
+
+
+def _home() -> Path | None:
+    try:
+        return Path.home()
+    except RuntimeError:  # a container user without a passwd entry
+        return None
 
 
 def _login(variables: Mapping[str, str]) -> str:

@@ -363,6 +363,14 @@ class LocalStore:
         query = "" if version_id is None else f"?versionId={quote(version_id, safe='')}"
         return f"{self.url}/{quote(key)}{query}"
 
+    def find_damage(self) -> str | None:
+        """Return what SQLite finds wrong with the index, or ``None``. Reads all of it, once.
+
+        Raises:
+            IntegrityError: It is so damaged that it cannot be read.
+        """
+        return self._database.find_damage()
+
     def close(self) -> None:
         """Let go of the files. Idempotent; a later call opens them again for its own duration."""
         self._database.close()

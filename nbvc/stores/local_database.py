@@ -100,6 +100,12 @@ class Database:
                     connection.execute("ROLLBACK")
                 raise
 
+    def find_damage(self) -> str | None:
+        """Return what ``PRAGMA quick_check`` finds wrong, in its words, or ``None``."""
+        with self.read() as connection:
+            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        return None if found == "ok" else str(found)
+
     def close(self) -> None:
         """Close the idle connections; one in use is closed after its use. Idempotent."""
         with self._lock:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nbvc.stores.base import Store
+    from nbvc.stores.s3 import S3Store
 
 S3_SCHEME = "s3://"
 FILE_SCHEME = "file://"
@@ -91,6 +92,16 @@ def open_store(
         capabilities=capabilities or _NOTHING_KNOWN,
     )
     return RetryingStore(store, RetryPolicy(), sleep=sleep, jitter=jitter)
+
+
+def find_s3(store: Store) -> S3Store | None:
+    """Return the S3 store that *store* is or wraps; ``None`` for any other."""
+    if not store.url.startswith(S3_SCHEME):
+        return None
+    from nbvc.stores.s3 import S3Store
+
+    inner = getattr(store, "inner", store)
+    return inner if isinstance(inner, S3Store) else None
 
 
 def parse_s3_url(url: str) -> tuple[str, str]:

@@ -38,6 +38,7 @@ from nbvc.stores.limits import check_metadata, check_prefix, check_store_key
 from nbvc.stores.paging import FIRST, Page, Paged, Token, merge_versions
 from nbvc.stores.s3_bucket import S3Bucket
 from nbvc.stores.s3_call import Call
+from nbvc.stores.s3_connection import S3Connection
 from nbvc.stores.s3_errors import translated
 from nbvc.stores.s3_wire import (
     condition,
@@ -71,6 +72,7 @@ class S3Store:
         bucket: Name of the bucket.
         root: Prefix of all keys, without slashes at its ends.
         administration: The bucket as a whole, whatever the root.
+        connection: Where requests go.
     """
 
     def __init__(
@@ -103,9 +105,10 @@ class S3Store:
         self._capabilities = capabilities
         opening = Call.on_bucket(bucket, self.url, action="open", permission="s3:ListBucket")
         with translated(opening):
-            self._session = open_session(region=region, profile=profile)
-            self._client = connect(self._session, endpoint_url=endpoint_url)
+            session = open_session(region=region, profile=profile)
+            self._client = connect(session, endpoint_url=endpoint_url)
         self.administration = S3Bucket(self._client, bucket, store_url=self.url)
+        self.connection = S3Connection(session, self._client, bucket=bucket, store_url=self.url)
 
     # -- the protocol ---------------------------------------------------------------------------
 

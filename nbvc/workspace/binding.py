@@ -22,6 +22,7 @@ from nbvc.model import check_key_path
 from nbvc.repository.lock import Lock
 from nbvc.repository.settings import StoreSettings, prepare, set_lock
 from nbvc.stores.base import Capabilities, Store
+from nbvc.stores.opening import find_s3
 from nbvc.workspace.core import EMBEDDED_FOLDER, Workspace
 from nbvc.workspace.files import find_notebooks, make_folder, write_file
 from nbvc.workspace.session import Session
@@ -286,14 +287,10 @@ def _make_ready(
     store: Store, *, create: bool, ask: Ask, lock: Lock | None = None
 ) -> tuple[bool, bool]:
     """See to it that there is a bucket and that it keeps versions; return what had to be done."""
-    if store.url.startswith("file:"):
+    found = find_s3(store)
+    if found is None:
         return False, False
-    from nbvc.stores.s3 import S3Store
-
-    inner = getattr(store, "inner", store)
-    if not isinstance(inner, S3Store):
-        return False, False
-    bucket = inner.administration
+    bucket = found.administration
     created = enabled = False
     if not bucket.exists():
         if not (create or ask(f"There is no bucket {bucket.name}. Create it?")):
