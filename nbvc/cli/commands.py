@@ -31,6 +31,7 @@ _MODULES = {
     "mv": "naming",
     "rm": "naming",
     "migrate": "setup",
+    "doctor": "doctor",
     "config": "setup",
 }
 

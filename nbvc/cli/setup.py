@@ -112,7 +112,7 @@ def init(
     nbvc init
     nbvc init s3://bucket --namespace kylek/notebooks
     nbvc init s3://bucket/team --endpoint-url http://localhost:9000 --create
-    nbvc init s3://bucket --create --lock-days 90
+    nbvc init s3://locked-bucket --create --lock-days 90
 
     Without a URL everything stays in this folder, in .nbvc/; nbvc migrate moves it to S3 later.
     """
