@@ -102,8 +102,12 @@ def running(
             "hint: on Debian or Ubuntu, as root: scripts/install-test-packages, or\n"
             f"      apt-get install --no-install-recommends {' '.join(PACKAGES)}"
         )
-    with tempfile.TemporaryDirectory(prefix="nbvc-ceph-", ignore_cleanup_errors=True) as name:
-        cluster = Cluster(Path(name), processes.free_port(port))
+    with (
+        tempfile.TemporaryDirectory(prefix="nbvc-ceph-", ignore_cleanup_errors=True) as name,
+        processes.reserved_port(port) as gateway_port,
+        processes.reserved_port() as monitor_port,
+    ):
+        cluster = Cluster(Path(name), gateway_port, monitor_port)
         try:
             cluster.start(access_key, secret_key)
             yield f"http://{HOST}:{cluster.port}", cluster.is_alive
@@ -114,17 +118,17 @@ def running(
 class Cluster:
     """The daemons of one cluster, in the order in which they were started."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, monitor_port: int) -> None:
         self.folder = folder
         self.port = port
+        self.monitor_port = monitor_port
         self.daemons: list[subprocess.Popen[bytes]] = []
 
     def start(self, access_key: str, secret_key: str) -> None:
         """Make the cluster and start its daemons, each after what it needs."""
         fsid, osd = str(uuid.uuid4()), str(uuid.uuid4())
-        monitor_port = processes.free_port()
-        self._configure(fsid, monitor_port)
-        monitor = f"--addv a [v2:{HOST}:{monitor_port}]"
+        self._configure(fsid)
+        monitor = f"--addv a [v2:{HOST}:{self.monitor_port}]"
         self._run(f"monmaptool --create --fsid {fsid} {monitor} monmap")
         self._run("ceph-mon --mkfs -i a --monmap monmap --keyring /dev/null")
         self._start("ceph-mon -i a -f")
@@ -145,14 +149,14 @@ class Cluster:
         while self.daemons:
             processes.stop(self.daemons.pop(), [signal.SIGKILL])
 
-    def _configure(self, fsid: str, monitor_port: int) -> None:
+    def _configure(self, fsid: str) -> None:
         for name in ("monitor", "objects", "gateway"):
             (self.folder / name).mkdir()
         text = CONFIGURATION.format(
             fsid=fsid,
             host=HOST,
             port=self.port,
-            monitor_port=monitor_port,
+            monitor_port=self.monitor_port,
             memory_bytes=MEMORY_BYTES,
             folder=self.folder,
         )

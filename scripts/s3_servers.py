@@ -240,14 +240,17 @@ def running(name: str, port: int) -> Iterator[tuple[str, Callable[[], bool]]]:
         return
     server = SERVERS[name]
     python = installed(name, server)
-    prefix = f"nbvc-{name}-"
-    with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as path:
-        folder, port = Path(path), processes.free_port(port)
-        command, variables = [python, *server.arguments(port)], server.variables(port, folder)
+    with (
+        tempfile.TemporaryDirectory(prefix=f"nbvc-{name}-", ignore_cleanup_errors=True) as path,
+        processes.reserved_port(port) as own_port,
+    ):
+        folder = Path(path)
+        command = [python, *server.arguments(own_port)]
+        variables = server.variables(own_port, folder)
         process = processes.start(command, folder, folder / "log", variables)
         try:
-            processes.wait_until_ready(name, process, port, server.health, folder / "log")
-            yield f"http://{HOST}:{port}", lambda: process.poll() is None
+            processes.wait_until_ready(name, process, own_port, server.health, folder / "log")
+            yield f"http://{HOST}:{own_port}", lambda: process.poll() is None
         finally:
             processes.stop(process)
 

@@ -8,8 +8,8 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 HOST = "127.0.0.1"
@@ -24,19 +24,23 @@ class StartError(Exception):
     """The server did not start; the message is for the user."""
 
 
-def free_port(port: int = 0) -> int:
-    """Return *port*, or any free one for 0.
+@contextmanager
+def reserved_port(port: int = 0) -> Iterator[int]:
+    """Give *port*, or any free one for 0, and keep it from others until the end of the block.
+
+    A server can listen on it all the same, for all of them set ``SO_REUSEADDR``; but it is no port
+    that an outgoing connection gets, as a port that was only looked at may be.
 
     Raises:
         StartError: It is taken.
     """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            holder.bind((HOST, port))
         except OSError as error:
             raise StartError(f"port {port} of {HOST} cannot be used: {error.strerror}") from error
-        return int(probe.getsockname()[1])
+        yield holder.getsockname()[1]
 
 
 def clean_variables(folder: Path) -> dict[str, str]:

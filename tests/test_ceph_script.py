@@ -95,6 +95,29 @@ def is_below(process: psutil.Process, folder: Path) -> bool:
         return False
 
 
+def test_a_port_is_kept_until_its_server_listens() -> None:
+    """Nobody else gets it meanwhile, and the server, which sets SO_REUSEADDR, does."""
+    code = """
+import socket, server_processes
+with server_processes.reserved_port() as port, socket.socket() as other:
+    try:
+        other.bind(("127.0.0.1", port))
+    except OSError as error:
+        print("kept:", error.strerror)
+    with socket.create_server(("127.0.0.1", port)) as server:
+        socket.create_connection(("127.0.0.1", port)).close()
+        print("listens")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(SCRIPTS), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("kept: Address already in use\nlistens\n", "")
+
+
 def test_without_ceph_it_says_what_to_install(tmp_path: Path) -> None:
     """Status 77, as test runners understand it, the packages, and the script that installs them."""
     with start(tmp_path, "run", "ceph", "--", "true", path=str(tmp_path)) as process:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
-from itertools import takewhile
+from itertools import dropwhile, islice, takewhile
 
 from nbvc.errors import AccessDenied, IntegrityError, NotFound, StoreError
 from nbvc.manifest.metadata import Provenance, from_metadata
@@ -27,6 +27,9 @@ from nbvc.stores.base import Stored, VersionEntry
 
 ADOPTION_LIMIT = 1_000
 """Unindexed versions that one save adopts at most, the newest ones."""
+
+FIRST_LOOK = 64
+"""Versions that a save lists at first: more than writers can be at work at once."""
 
 IN_FLIGHT_SECONDS = 60
 """Age, by the store's clock, up to which a version may lack its record because its writer is still
@@ -165,44 +168,57 @@ def _look(
 ) -> _Seen:
     """Return the newest record, and the versions without one.
 
+    Nearly always a few entries of the listing reach from *mine* to a version with a record.
+    """
+    for limit in (FIRST_LOOK, ADOPTION_LIMIT):
+        seen, is_enough = _look_at(backend, manifest, key, mine, before, limit)
+        if is_enough:
+            break
+    return seen
+
+
+def _look_at(
+    backend: Backend,
+    manifest: Manifest,
+    key: NotebookKey,
+    mine: Stored | None,
+    before: int,
+    limit: int,
+) -> tuple[_Seen, bool]:
+    """Look at so many entries; return also whether more of them would tell no more.
+
     The listing comes first: what it holds and a record names by then is found in the manifest.
     """
-    listing = _listing(backend, key)
+    data_key = backend.layout.data_key(Area.WORKSPACE, key)
+    listed = backend.store.list_versions(data_key, limit=limit)
+    own = [entry for entry in listed if entry.key == data_key]
+    listing = [entry for entry in own if not entry.is_delete_marker]
     newest = manifest.newest()
     indexed: list[Record] = []
     if newest is not None:
         oldest = max(newest.first, min(before, newest.record.number) - LOOKBACK + 1)
         indexed = list(manifest.back_from(newest, oldest))
-    entries = _unindexed(listing, {record.version_id for record in indexed}, mine)
+    below = _below(listing, mine)
+    recorded = {record.version_id for record in indexed}
+    entries = list(takewhile(lambda entry: entry.version_id not in recorded, below))[::-1]
+    is_enough = len(entries) < len(below) or len(own) < limit
     if not entries:
-        return _Seen(newest=newest)
+        return _Seen(newest=newest), is_enough
     after = max(entry.modified_at for entry in listing) - timedelta(seconds=IN_FLIGHT_SECONDS)
     has_young = any(entry.modified_at > after for entry in entries)
-    return _Seen(newest=newest, indexed=indexed, entries=entries, has_young=has_young)
+    return _Seen(newest=newest, indexed=indexed, entries=entries, has_young=has_young), is_enough
 
 
-def _listing(backend: Backend, key: NotebookKey) -> list[VersionEntry]:
-    data_key = backend.layout.data_key(Area.WORKSPACE, key)
-    listed = backend.store.list_versions(data_key, limit=ADOPTION_LIMIT)
-    return [entry for entry in listed if entry.key == data_key and not entry.is_delete_marker]
-
-
-def _unindexed(
-    listing: list[VersionEntry], indexed: set[VersionId], mine: Stored | None
-) -> list[VersionEntry]:
-    """Return the versions between the newest indexed one and mine, oldest first.
+def _below(listing: list[VersionEntry], mine: Stored | None) -> list[VersionEntry]:
+    """Return the versions that were stored before mine, newest first.
 
     What is newer than mine belongs to writers who come after me; so does all of a listing that
     does not reach back to mine.
     """
-    start = 0
-    if mine is not None:
-        ids = [entry.version_id for entry in listing]
-        if mine.version_id not in ids:
-            return []
-        start = ids.index(mine.version_id) + 1
-    older = takewhile(lambda entry: entry.version_id not in indexed, listing[start:])
-    return list(older)[::-1]
+    if mine is None:
+        return listing
+    others = dropwhile(lambda entry: entry.version_id != mine.version_id, listing)
+    return list(islice(others, 1, None))
 
 
 def rebuilder(entry: VersionEntry, said: Provenance, digest: Digest) -> RecordMaker:

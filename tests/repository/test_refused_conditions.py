@@ -1,14 +1,15 @@
-"""Stores that answer 501 to a conditional write: Swift's S3 interface, Backblaze B2."""
+"""Stores without conditional writes: those that refuse them, and those that forbid to tidy up."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from nbvc.errors import StoreMisconfigured
+from nbvc.errors import AccessDenied, StoreMisconfigured
 from nbvc.repository import Repository
 from nbvc.repository.settings import prepare
 from nbvc.stores.base import Key, Metadata, Overwrite, PutMode, Stored
-from tests.repository.support import KEY, save
+from tests.repository.support import KEY, assert_whole, chain_of, open_repository, save
+from tests.stores.faulty import Fail, FaultyStore, Meanwhile
 from tests.stores.memory import MemoryStore
 from tests.stores.wrapping import WrappedStore
 
@@ -36,3 +37,19 @@ def test_store_that_refuses_conditions_is_found_out_and_used_without_them() -> N
     known = save(repository, b"two", known)
     assert [version.number for version in repository.log(KEY)] == [2, 1]
     assert known.file.record.number == 2
+
+
+def test_a_loser_who_may_not_tidy_up_saves_all_the_same() -> None:
+    """A bucket that lets nobody delete a version keeps the loser's record, which nobody reads."""
+    store = FaultyStore(MemoryStore(conditional=False))
+    mine, other = open_repository(store), open_repository(store.inner)
+    known = save(mine, b"one")
+    store.plan("delete_version", Fail(AccessDenied("The bucket forbids it.")))
+    # The notebook goes through, and another save comes between it and its record.
+    store.plan("put", None, Meanwhile(lambda: save(other, b"two", known)))
+    save(mine, b"three", known)
+    assert "delete_version" in store.requests
+    assert_whole(other, 3)
+    assert chain_of(other) == [3, 2, 1]
+    losers = [e for e in store.inner.list_versions(".nbvc/") if not e.is_latest]
+    assert len(losers) == 1
