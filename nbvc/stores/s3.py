@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -46,7 +46,9 @@ from nbvc.stores.s3_wire import (
     head_values,
     kept_version,
     key_entry,
+    listed_key,
     locking,
+    next_versions,
     open_session,
     page_size,
     read_permission,
@@ -262,16 +264,15 @@ class S3Store:
                     Bucket=self.bucket,
                     Prefix=self._prefix + prefix,
                     MaxKeys=page_size(wanted),
+                    EncodingType="url",  # asked for by name, it is left to us to decode
                     **{name: value for name, value in markers.items() if value},
                 )
             entries = merge_versions(
-                self._version_entries(reply.get("Versions", []), are_markers=False),
-                self._version_entries(reply.get("DeleteMarkers", []), are_markers=True),
+                self._version_entries(reply, "Versions", are_markers=False),
+                self._version_entries(reply, "DeleteMarkers", are_markers=True),
             )
-            if not reply.get("IsTruncated"):
-                return Page(entries=entries, following=None)
-            following = (reply.get("NextKeyMarker", ""), reply.get("NextVersionIdMarker", ""))
-            return Page(entries=entries, following=following)
+            last = self._prefix + entries[-1].key if entries else None
+            return Page(entries=entries, following=next_versions(reply, last))
 
         return Paged(fetch, limit=limit, what=call.url)
 
@@ -356,11 +357,13 @@ class S3Store:
         return full_key.removeprefix(self._prefix)
 
     def _version_entries(
-        self, entries: Sequence[Mapping[str, Any]], *, are_markers: bool
+        self, reply: Mapping[str, Any], name: str, *, are_markers: bool
     ) -> list[VersionEntry]:
         return [
-            version_entry(self._relative(entry["Key"]), entry, is_marker=are_markers)
-            for entry in entries
+            version_entry(
+                self._relative(listed_key(entry["Key"], reply)), entry, is_marker=are_markers
+            )
+            for entry in reply.get(name, [])
         ]
 
     def _copied_without_version(self, target: Key, metadata: Metadata) -> Stored:

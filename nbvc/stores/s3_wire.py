@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
 
 from boto3.session import Session
 from botocore.config import Config
@@ -26,6 +27,8 @@ from nbvc.stores.base import (
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+    from nbvc.stores.paging import Token
 
 CONNECT_TIMEOUT_SECONDS = 5
 READ_TIMEOUT_SECONDS = 20
@@ -159,3 +162,27 @@ def version_entry(key: Key, entry: Mapping[str, Any], *, is_marker: bool) -> Ver
         etag=entry.get("ETag", ""),
         modified_at=entry["LastModified"].astimezone(UTC),
     )
+
+
+def listed_key(text: str, reply: Mapping[str, Any]) -> str:
+    """Return a key of ListObjectVersions as it is: decoded, where the reply says it is encoded."""
+    return unquote_plus(text) if reply.get("EncodingType") == "url" else text
+
+
+def next_versions(reply: Mapping[str, Any], last_key: str | None) -> Token | None:
+    """Return where the next page of ListObjectVersions begins; ``None`` after the last.
+
+    botocore decodes the key marker whenever keys are encoded. Ceph 16 and LocalStack 4.13 encode
+    the keys and not the marker: ``a%7Eb`` would become ``a~b``, and the keys between the two would
+    be lost. The marker is the last key of the page, so it shows which of the two it is.
+
+    Args:
+        reply: The reply, not decoded.
+        last_key: The last key of the page, decoded.
+    """
+    if not reply.get("IsTruncated"):
+        return None
+    marker = reply.get("NextKeyMarker", "")
+    if marker != last_key:
+        marker = listed_key(marker, reply)
+    return marker, reply.get("NextVersionIdMarker", "")

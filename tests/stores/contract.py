@@ -28,6 +28,7 @@ ODD_KEYS = (
     "a b.ipynb",
     "a+b.ipynb",
     "a%20b.ipynb",
+    "a%7Eb.ipynb",
     "a&b=c.ipynb",
     "a#b.ipynb",
     "a?versionId=b.ipynb",
@@ -357,7 +358,7 @@ class StoreContract:
             write(store, key)
         assert [keys_of(store, key) for key in ODD_KEYS] == [[key] for key in ODD_KEYS]
         assert keys_of(store, "a_") == ["a_b.ipynb"]
-        assert keys_of(store, "a%") == ["a%20b.ipynb"]
+        assert keys_of(store, "a%") == ["a%20b.ipynb", "a%7Eb.ipynb"]
         assert keys_of(store, "\u65e5") == ["\u65e5\u672c/\u30ce\u30fc\u30c8.ipynb"]
 
     def test_a_prefix_is_text_and_not_a_folder(self, store: Store) -> None:
