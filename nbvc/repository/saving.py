@@ -5,7 +5,7 @@ A crash in between leaves an unindexed version, which readers show and the next 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -17,6 +17,7 @@ from nbvc.repository.acts import Act, Draft, Known
 from nbvc.repository.adopting import ADOPTION_LIMIT, LOOKBACK, catch_up
 from nbvc.repository.backend import Backend
 from nbvc.repository.records import Manifest, RecordMaker
+from nbvc.repository.states import read_state
 from nbvc.stores.base import Create, Overwrite, PutMode, Replace, Stored
 from nbvc.stores.landing import find_write
 
@@ -60,7 +61,7 @@ def save(backend: Backend, key: NotebookKey, draft: Draft, act: Act, known: Know
     if known is not None:
         written = _put_after(backend, put, find, known)
     else:
-        written = _put_unknowing(backend, put, find, Manifest(backend, Area.WORKSPACE, key))
+        written = _put_unknowing(backend, key, put, find)
     if isinstance(written, Known):
         return written
     return _record(backend, key, draft, act, known, written)
@@ -106,10 +107,7 @@ def _find_landed(
     manifest = Manifest(backend, Area.WORKSPACE, key)
     data_key = backend.layout.data_key(Area.WORKSPACE, key)
     newest = manifest.newest()
-    records: list[Record] = []
-    if newest is not None:
-        oldest = max(newest.first, min(before, newest.record.number) - LOOKBACK + 1)
-        records = list(manifest.back_from(newest, oldest))
+    records = list(_since(backend, manifest, key, newest, before)) if newest else []
     for record in records:
         if record.write_id == act.write_id:
             return Known(
@@ -123,6 +121,22 @@ def _find_landed(
         known={record.version_id for record in records},
         until=records[-1].version_id if records and records[-1].number <= before else None,
     )
+
+
+def _since(
+    backend: Backend, manifest: Manifest, key: NotebookKey, newest: RecordFile, before: int
+) -> Iterator[Record]:
+    """Yield the records under *key*, newest first, down to those around number *before*.
+
+    Also those from before the notebook was renamed away and back again, if it was.
+    """
+    oldest = before - LOOKBACK + 1
+    yield from manifest.back_from(newest, max(newest.first, min(oldest, newest.record.number)))
+    state = read_state(backend, Area.WORKSPACE, key) if newest.first > max(oldest, 1) else None
+    for segment in reversed(state.segments if state else ()):
+        if segment.key == key:
+            first = max(segment.first, min(oldest, segment.last))
+            yield from manifest.back_from(manifest.file(segment.last), first)
 
 
 def _etag(backend: Backend, data_key: str, version_id: VersionId) -> str:
@@ -193,19 +207,22 @@ def _put_after(
 
 
 def _put_unknowing(
-    backend: Backend, put: Callable[[PutMode], Stored], find: _FindEqual, manifest: Manifest
+    backend: Backend, key: NotebookKey, put: Callable[[PutMode], Stored], find: _FindEqual
 ) -> _Written | Known:
     """Write a notebook of which the caller knows no version."""
-    number_later = backend.parallel.start(manifest.newest_number)
     if backend.capabilities.conditional_create:
+        # A key without an object may have an index: a removed notebook's, or a renamed one's, whose
+        # first number is not 1.
+        prefix = backend.layout.index(Area.WORKSPACE, key)
+        indexed_later = backend.parallel.start(
+            lambda: any(True for _ in backend.store.list_keys(prefix, limit=1))
+        )
         try:
             stored = put(Create())
-            # A key without an object may have a manifest: a removed notebook's, or a renamed one's,
-            # whose first number is not 1.
-            return _Written(stored=stored, before=0, alone=number_later() is None)
+            return _Written(stored=stored, before=0, alone=not indexed_later())
         except PreconditionFailed:
             pass
-    before = number_later() or 0
+    before = Manifest(backend, Area.WORKSPACE, key).newest_number() or 0
     return find(before) or _Written(stored=put(Overwrite()), before=before, alone=False)
 
 

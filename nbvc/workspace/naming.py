@@ -46,6 +46,7 @@ def rename(workspace: Workspace, old: str, new: str) -> Version:
     if not looking.exists(source) and not looking.exists(target):
         raise NotebookNotFound(f"There is no file {old}.", hint="nbvc status lists what is here.")
     _require_delivered(workspace, old)
+    _require_delivered(workspace, new)
     entry = workspace.index.get(old)
     act = workspace.session.act(f"renamed from {old}")
     known = workspace.repository.rename(workspace.key_of(old), workspace.key_of(new), act)
@@ -75,7 +76,9 @@ def remove(workspace: Workspace, path: str, *, keep_file: bool) -> None:
 
 
 def _require_delivered(workspace: Workspace, path: str) -> None:
-    """Check that no version of the notebook waits: delivered later, it would bring it back.
+    """Check that no version of the notebook waits.
+
+    Delivered later, it would bring the notebook back, or go into the history of another one.
 
     Raises:
         Conflict: One does.

@@ -127,7 +127,7 @@ def save_one(
     digest = Digest.of(data)
     entry = stamped(entry, read_at, digest, act.now)
     if stopped is None:
-        entry = with_number(workspace, entry)
+        entry, stopped = _numbered(workspace, entry)
     unchanged = _unchanged(entry, stopped, named=named)
     if unchanged is not None:
         workspace.index.put(entry)
@@ -163,6 +163,16 @@ def save_one(
         parent=record.parent,
         changes=record.changes,
     )
+
+
+def _numbered(workspace: Workspace, entry: Entry) -> tuple[Entry, NbvcError | None]:
+    """Return *entry* with the number of its base; as it is, and why, where that cannot be asked."""
+    try:
+        return with_number(workspace, entry), None
+    except NbvcError as error:
+        if not error.deferrable:
+            raise
+        return entry, error
 
 
 def with_number(workspace: Workspace, entry: Entry) -> Entry:

@@ -20,22 +20,23 @@ def publish(
     workspace: Workspace, path: str, version: str | Selector | None, *, message: str
 ) -> PublishResult:
     """Publish a version of the notebook at *path*; see :meth:`nbvc.Workspace.publish`."""
+    repository = workspace.repository  # delivers what waits: that may be the latest version
     key = workspace.key_of(path)
     entry = workspace.index.get(path)
     selector = parse_selector(version) if isinstance(version, str) else version
     source = _source(workspace, path, entry, selector)
     act = workspace.session.act(message)
-    publication = workspace.repository.publish(source, key, act, entry.published)
+    publication = repository.publish(source, key, act, entry.published)
     record = publication.file.record
-    workspace.index.put(replace(entry, published=publication.file))
-    data_key = workspace.repository.layout.data_key(Area.PUBLISHED, key)
+    workspace.index.change(path, lambda entry: replace(entry, published=publication.file))
+    data_key = repository.layout.data_key(Area.PUBLISHED, key)
     return PublishResult(
         key=key,
         number=record.number,
         version_id=record.version_id,
         source=source,
         digest=record.digest,
-        url=workspace.repository.store.locate(data_key),
+        url=repository.store.locate(data_key),
         unsaved_changes=_differs(workspace, path, source),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -25,8 +26,10 @@ from nbvc.errors import (
 )
 from nbvc.model import Area, Digest, Version
 from nbvc.stores.base import Overwrite
+from nbvc.workspace.cloning import clone
 from nbvc.workspace.core import Workspace
 from nbvc.workspace.results import SomeFailed
+from nbvc.workspace.session import Session
 from tests.conftest import make_workspace
 from tests.notebook_samples import code, notebook
 from tests.stores.switching import SwitchedStore
@@ -124,6 +127,24 @@ def test_the_store_is_tried_once_for_many_notebooks(
     results = workspace.save()
     assert [result.waiting for result in results] == [True] * 6
     assert store.requests - before <= 2
+
+
+def test_a_cloned_notebook_is_saved_without_a_store_too(
+    workspace: Workspace, store: SwitchedStore, tmp_path: Path
+) -> None:
+    """Its number was never asked for, and cannot be now: the version waits all the same."""
+    save(workspace, "mine.ipynb", ONE)
+    cloned = clone(workspace.session, f"{workspace.namespace}/", str(tmp_path / "cloned"))
+    environment = replace(workspace.session.environment, cwd=cloned.folder)
+    with Workspace(Session(environment, cloned.folder)) as other:
+        backend = other.repository.backend
+        switched = SwitchedStore(backend.store)
+        other.repository._backend = replace(backend, store=switched)
+        switched.off()
+        assert save(other, "mine.ipynb", TWO).waiting
+        switched.on()
+        other.push()
+        assert digests(history(other)) == [Digest.of(ONE), Digest.of(TWO)]
 
 
 def test_an_invalid_notebook_among_those_that_wait_is_still_an_error(
@@ -390,6 +411,54 @@ def test_a_notebook_of_which_a_version_waits_is_not_renamed_or_removed(
     store.on()
     workspace.push()
     assert len(history(workspace)) == 3
+
+
+def test_publishing_delivers_first_and_means_what_was_delivered(
+    workspace: Workspace, store: SwitchedStore, file: Path
+) -> None:
+    """The latest version saved from here is the one that waited; the file is based on it then."""
+    store.off()
+    save(workspace, "mine.ipynb", THREE)
+    store.on()
+    with Workspace(workspace.session) as again:
+        assert again.publish("mine.ipynb").source.number == 3
+        (entry,) = again.status().notebooks
+        assert (entry.state, entry.number) == ("unchanged", 3)
+
+
+def test_a_notebook_is_not_renamed_to_a_name_under_which_a_version_waits(
+    workspace: Workspace, store: SwitchedStore, file: Path
+) -> None:
+    """Delivered later, the version would be mixed into another notebook's history."""
+    store.off()
+    save(workspace, "other.ipynb", THREE)
+    (workspace.folder / "other.ipynb").unlink()
+    store.on()
+    with pytest.raises(Conflict):
+        workspace.rename(file, "other.ipynb")
+    workspace.push()
+    assert digests(history(workspace)) == [Digest.of(ONE), Digest.of(TWO)]
+    assert digests(history(workspace, "other.ipynb")) == [Digest.of(THREE)]
+
+
+def test_a_version_that_arrived_before_its_notebook_was_renamed_there_and_back_is_not_doubled(
+    workspace: Workspace, store: SwitchedStore, file: Path
+) -> None:
+    """The reply was lost, and the record lies in an earlier part of the history by now."""
+    store.off(OutcomeUnknown("No reply came."), only="put", replies_lost=True)
+    save(workspace, "mine.ipynb", THREE)
+    store.on()
+    waiting = workspace.outbox.folder.rename(workspace.folder / "aside")
+    with Workspace(workspace.session) as other:
+        other.index.forget("mine.ipynb")
+        assert save(other, "mine.ipynb", THREE).number == 3
+        other.rename("mine.ipynb", "other.ipynb")
+        other.rename("other.ipynb", "mine.ipynb")
+    shutil.rmtree(workspace.outbox.folder, ignore_errors=True)
+    waiting.rename(workspace.outbox.folder)
+    (delivered,) = workspace.push().delivered
+    assert delivered.record.number == 3
+    assert [version.number for version in history(workspace)] == [1, 2, 3, 4, 5]
 
 
 # -- several processes ----------------------------------------------------------------------------
