@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,7 +76,7 @@ def put_in_place(
     token = environment.new_write_id()
     written = write_file(file, data, token=token, expected=before, check=True)
     base = base_of(version, data)
-    entry = replace(workspace.index.get(path), base=base)
+    entry = workspace.index.get(path).based_on(base)
     workspace.index.put(stamped(entry, written, base.digest, environment.now()))
 
 

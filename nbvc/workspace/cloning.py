@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import chain
@@ -277,7 +277,7 @@ def _fetch(
     if based and written.file == target:
         base = base_of(version, blob.data, etag=blob.etag)
         found = stamp(target)
-        entry = replace(workspace.index.get(relative), base=base)
+        entry = workspace.index.get(relative).based_on(base)
         if found is not None:
             now = workspace.session.environment.now()
             entry = stamped(entry, found, base.digest, now)

@@ -9,7 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +94,15 @@ class Entry:
     file_digest: Digest | None = None
     known: Known | None = None
     published: RecordFile | None = None
+
+    def based_on(self, base: Base) -> Entry:
+        """Return the entry of a working copy that is based on *base* now.
+
+        If that may be newer than the newest version that was seen, the latter is so no more.
+        """
+        newest = self.known.file.record.number if self.known else 0
+        is_seen = base.number is not None and base.number <= newest
+        return replace(self, base=base, known=self.known if is_seen else None)
 
 
 class Index:

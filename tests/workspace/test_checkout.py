@@ -189,6 +189,17 @@ class TestSafety:
         workspace.read(version)
         assert counting.names == ["get"]
 
+    def test_what_is_put_back_over_a_newer_version_of_somebody_else_is_a_new_version(
+        self, open_shared: OpenShared
+    ) -> None:
+        """Ada takes over Bob's version, and then makes of it what she had saved before."""
+        ada, bob = open_shared("ada"), open_shared("bob")
+        save(ada, "mine.ipynb", ONE)
+        save(bob, "mine.ipynb", TWO)
+        ada.checkout("mine.ipynb")
+        result = save(ada, "mine.ipynb", ONE)
+        assert (result.saved, result.number, result.parent) == (True, 3, 2)
+
 
 class TestElsewhere:
     """checkout -o."""
