@@ -225,6 +225,8 @@ def rebuilder(entry: VersionEntry, said: Provenance, digest: Digest) -> RecordMa
     """Return what makes a record for a version from the listing and what its object says."""
 
     def make(number: int, prev: Digest | None) -> Record:
+        # What a rename that was cut off has copied here names a version of the other notebook.
+        parent = said.parent if said.parent is not None and said.parent < number else None
         return Record(
             number=number,
             digest=digest,
@@ -233,7 +235,7 @@ def rebuilder(entry: VersionEntry, said: Provenance, digest: Digest) -> RecordMa
             saved_at=said.saved_at or entry.modified_at,
             author=said.author,
             message=said.message or "",
-            parent=said.parent,
+            parent=parent,
             write_id=said.write_id or adoption_id(entry.version_id),
             prev=prev,
         )

@@ -177,16 +177,11 @@ def _copy_once(
     """
     target = backend.layout.data_key(Area.WORKSPACE, new)
     there = History(backend, Area.WORKSPACE, new, limit=1)
-    returns = (
-        there.state is not None
-        and there.state.moved_to is not None
-        and any(segment.key == new for segment in segments)
-    )
     if there.exists and not there.removed:
         head = backend.store.head(target)
         if from_metadata(head.metadata).source_version_id == newest.version_id and head.version_id:
             return Stored(version_id=head.version_id, etag=head.etag)
-    if there.exists and not returns:
+    if there.exists and not _returns(there, new, segments):
         raise AlreadyExists(
             f"{new} has versions of its own{' (it was removed)' if there.removed else ''}.",
             hint="Choose another name: a history is never mixed into another one.",
@@ -202,6 +197,16 @@ def _copy_once(
         source_version_id=newest.version_id,
     )
     return _copy(backend, newest, target, to_metadata(provenance))
+
+
+def _returns(there: History, new: NotebookKey, segments: tuple[Segment, ...]) -> bool:
+    """Return whether all that *there* has is of the notebook that is to get that name back.
+
+    Somebody may have saved under the name since: those versions have numbers of their own.
+    """
+    left = max((segment.last for segment in segments if segment.key == new), default=0)
+    newest = there.newest.record.number if there.newest else 0
+    return there.state is not None and there.state.moved_to is not None and 0 < newest <= left
 
 
 def _copy(backend: Backend, newest: Version, target: str, metadata: Metadata) -> Stored:
@@ -232,13 +237,22 @@ def _link(
     before: State | None,
     act: Act,
 ) -> None:
-    """Make *new* continue the history of its earlier names."""
+    """Make *new* continue the history of its earlier names, with all that is known of it."""
     tags = dict(before.tags) if before else {}
+    gone = before.gone if before else ()
 
     def change(state: State) -> State | None:
-        if state.segments == segments and state.moved_to is None:
-            return None
-        return replace(state, segments=segments, tags=tags, moved_to=None, removed=False)
+        is_linked = state.segments == segments and state.moved_to is None
+        # Between a rename that was cut off and this one, tags may be given under both names.
+        linked = replace(
+            state,
+            segments=segments,
+            tags={**state.tags, **tags} if is_linked else tags,
+            moved_to=None,
+            removed=False,
+            gone=gone,
+        )
+        return None if linked == state else linked
 
     _change(backend, new, change, act, "rename")
 

@@ -443,3 +443,57 @@ def test_a_removal_cut_off_anywhere_is_completed_by_the_same_call(conditional: b
         repository.remove(KEY, act())
         assert [each.key for each in repository.list_removed()] == [KEY]
         assert list(repository.list_notebooks()) == []
+
+
+def test_a_tag_that_is_given_after_a_rename_was_cut_off_comes_along() -> None:
+    """However far it had come, the tag is there under the new name when it is completed."""
+    base = MemoryStore()
+    save_many(open_repository(base), 3)
+    open_repository(base).set_tag(KEY, "release", 2, act())
+    for store in cut_off_everywhere(base, lambda r: r.rename(KEY, OTHER, act())):
+        repository = open_repository(store)
+        repository.set_tag(KEY, "late", 1, act())
+        repository.rename(KEY, OTHER, act())
+        assert repository.tags(OTHER) == {"release": 2, "late": 1}
+
+
+def test_a_notebook_does_not_return_to_a_name_under_which_others_went_on() -> None:
+    """Its numbers would be given twice: the version that was saved there keeps its own."""
+    base = MemoryStore()
+    known = save_many(open_repository(base), 3)
+    for store in cut_off_everywhere(base, lambda r: r.rename(KEY, OTHER, act())):
+        repository = open_repository(store)
+        mine = save(repository, b"meanwhile", known)
+        if not listed_numbers(repository, OTHER):
+            continue  # it had not come so far that it could be renamed back
+        with pytest.raises((AlreadyExists, InvalidInput, NotebookNotFound)):
+            repository.rename(OTHER, KEY, act())
+        number = mine.file.record.number
+        assert repository.read(find(repository, f"v{number}")) == b"meanwhile"
+
+
+def test_a_copy_that_a_cut_off_rename_left_gets_no_parent_of_another_notebook() -> None:
+    """Adopted by a save under the new name, it is v1 there, and v1 has no parent."""
+    base = MemoryStore()
+    save_many(open_repository(base), 3)
+    for store in cut_off_everywhere(base, lambda r: r.rename(KEY, OTHER, act())):
+        repository = open_repository(store)
+        save(repository, b"after", None, key=OTHER)
+        for version in repository.log(OTHER):
+            assert version.parent is None or version.parent < (version.number or 0)
+
+
+def test_a_save_after_a_cut_off_rename_was_removed_goes_on_with_its_numbers() -> None:
+    """The number that the save was told is the one under which its version is found."""
+    base = MemoryStore()
+    save_many(open_repository(base), 3)
+    for store in cut_off_everywhere(base, lambda r: r.rename(KEY, OTHER, act())):
+        repository = open_repository(store)
+        if not listed_numbers(repository, OTHER):
+            continue
+        repository.remove(OTHER, act())
+        number = save(repository, b"after", None, key=OTHER).file.record.number
+        assert next(repository.log(OTHER)).number == number
+        assert repository.read(find(repository, f"v{number}", OTHER)) == b"after"
+        shown = listed_numbers(repository, OTHER)
+        assert shown == list(range(number, 0, -1))
