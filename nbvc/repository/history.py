@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 
-from nbvc.errors import VersionNotFound
+from nbvc.errors import IntegrityError, VersionNotFound
 from nbvc.manifest.metadata import Provenance, from_metadata
 from nbvc.manifest.records import RecordFile, plan_reads
 from nbvc.manifest.states import State
@@ -157,6 +157,8 @@ class History:
             in_hand = [f for f in self.files[1:] if down_to <= f.record.number < top]
             for record in self._manifest.back_from(start, down_to, in_hand):
                 yield self._key, record
+            if oldest < own.first:
+                check_link(self._key, own, self.state)
         for segment in reversed(self.state.segments if self.state else ()):
             last, first = min(segment.last, top), max(segment.first, oldest)
             if first <= last:
@@ -220,15 +222,40 @@ class History:
 def find_record(
     backend: Backend, area: Area, key: NotebookKey, number: int
 ) -> tuple[NotebookKey, Record] | None:
-    """Return record *number* and the key that holds its bytes. 1 request; more after a rename."""
-    file = Manifest(backend, area, key).find(number)
+    """Return record *number* and the key that holds its bytes. 1 request; more after a rename.
+
+    Raises:
+        IntegrityError: It is damaged or missing, below records that are there.
+    """
+    manifest = Manifest(backend, area, key)
+    file = manifest.find(number)
     if file is not None:
         return key, file.record
     state = read_state(backend, area, key)
     for segment in state.segments if state else ():
         if segment.first <= number <= segment.last:
             return segment.key, Manifest(backend, area, segment.key).file(number).record
+    newest = manifest.newest()
+    if newest is not None and number < newest.first:
+        check_link(key, newest, state)
+    elif newest is not None and number < newest.record.number:
+        return key, manifest.file(number).record  # it says that it is missing
     return None
+
+
+def check_link(key: NotebookKey, own: RecordFile, state: State | None) -> None:
+    """Check that a state says under which name the versions before those of *own* lie.
+
+    Raises:
+        IntegrityError: None does, so that they would be left out in silence.
+    """
+    lasts = {segment.last for segment in (state.segments if state else ())}
+    if own.first > 1 and own.first - 1 not in lasts:
+        raise IntegrityError(
+            f"The versions of {key} before v{own.first} lie under an earlier name, "
+            "and the state that says under which is missing.",
+            hint="nbvc check says what is lost; nbvc repair may find it.",
+        )
 
 
 def version_of(

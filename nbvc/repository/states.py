@@ -25,13 +25,16 @@ def read_state_number(backend: Backend, area: Area, key: NotebookKey, number: in
     """Return a state that is known to exist. 1 request; none when cached.
 
     Raises:
-        IntegrityError: It is damaged or missing.
+        IntegrityError: It is damaged or missing, or another state lies in its place.
     """
     what = f"state {number} of {key}"
     data = sequence.read_entry(backend, backend.layout.states(area, key), number)
     if data is None:
         raise IntegrityError(f"The {what} is missing from the store.")
-    return decode(data, what=what)
+    state = decode(data, what=what)
+    if state.number != number:
+        raise IntegrityError(f"The {what} says that it is state {state.number}: it was moved.")
+    return state
 
 
 def read_state(backend: Backend, area: Area, key: NotebookKey) -> State | None:
