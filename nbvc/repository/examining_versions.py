@@ -108,7 +108,7 @@ class VersionExaminer:
         gone = tuple(number for number in missing if state is not None and state.is_gone(number))
         self._report_missing(missing, gone)
         self._report_different()
-        unindexed, repeats = self._unindexed()
+        unindexed, repeats = self._unindexed(frozenset(missing))
         self._report_unrecorded(unindexed, repeats)
         self._report_null()
         return ExaminedVersions(
@@ -186,7 +186,9 @@ class VersionExaminer:
 
     # Versions without a record
 
-    def _unindexed(self) -> tuple[list[VersionEntry], dict[VersionId, int | None]]:
+    def _unindexed(
+        self, missing: frozenset[int]
+    ) -> tuple[list[VersionEntry], dict[VersionId, int | None]]:
         """Return the versions that no record names, oldest first, and which of them are repeats."""
         recorded = {record.version_id for record in self._records.records.values()}
         bare = [e for e in reversed(self._versions.values()) if e.version_id not in recorded]
@@ -195,7 +197,7 @@ class VersionExaminer:
             return [], {}
         self._look_for_later_records()
         bare = [entry for entry in bare if entry.version_id not in self._later]
-        bare, repeats = self._without_repeats(self._look_into(bare))
+        bare, repeats = self._without_repeats(self._look_into(bare), missing)
         return self._settled(bare), repeats
 
     def _look_into(self, entries: Sequence[VersionEntry]) -> list[VersionEntry]:
@@ -225,11 +227,13 @@ class VersionExaminer:
         return from_metadata(head.metadata)
 
     def _without_repeats(
-        self, entries: Sequence[VersionEntry]
+        self, entries: Sequence[VersionEntry], missing: frozenset[int]
     ) -> tuple[list[VersionEntry], dict[VersionId, int | None]]:
+        # Where the recorded version is missing, another one of the same write is all that is left.
         written: dict[tuple[WriteId, int], int | None] = {
             (record.write_id, record.size_bytes): number
             for number, record in self._records.records.items()
+            if number not in missing
         }
         once, repeats = [], {}
         for entry in entries:

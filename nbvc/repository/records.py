@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from nbvc.errors import Conflict, IntegrityError
+from nbvc.errors import Conflict, IntegrityError, VersionNotFound
 from nbvc.manifest.records import (
     RecordFile,
     carried,
@@ -51,6 +51,7 @@ class Manifest:
 
     def __init__(self, backend: Backend, area: Area, key: NotebookKey) -> None:
         self._backend = backend
+        self._area = area
         self._key = key
         self._prefix = backend.layout.records(area, key)
 
@@ -178,6 +179,15 @@ class Manifest:
             if record.version_id == wanted.version_id or (record.write_id, record.digest) == write:
                 return self.file(record.number)
         return None
+
+    def has_version(self, record: Record) -> bool:
+        """Return whether the store has the version that *record* names. 1 request."""
+        data_key = self._backend.layout.data_key(self._area, self._key)
+        try:
+            self._backend.store.head(data_key, record.version_id)
+        except VersionNotFound:
+            return False
+        return True
 
     def _files_back_from(self, in_hand: Sequence[RecordFile], oldest: int) -> Iterator[RecordFile]:
         yield from in_hand

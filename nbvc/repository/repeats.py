@@ -40,8 +40,9 @@ class Repeats:
     def find(self, provenance: Provenance, number: int) -> Record | None:
         """Return the record, near *number*, of the write that *provenance* tells of.
 
-        No request where the records in hand tell, or where the version names no write; else some
-        reads of records.
+        ``None`` also where the store has lost the version of that record: then this one is no
+        repeat, but all that is left of it. No request where the version names no write; else one,
+        and some reads of records where those in hand do not tell.
 
         Args:
             provenance: What the object of the version says.
@@ -56,7 +57,7 @@ class Repeats:
             oldest = max(number - REACH, self._newest.first, (provenance.parent or 0) + 1)
             self._read(min(number + REACH, self._newest.record.number, self._oldest - 1), oldest)
             found = self._records.get(write_id)
-        return found
+        return found if found is not None and self._manifest.has_version(found) else None
 
     def add(self, record: Record) -> None:
         """Note a write that has a record now, or is about to have one."""
