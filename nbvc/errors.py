@@ -249,10 +249,18 @@ class StoreMisconfigured(StoreError):
 
 
 class IntegrityError(NbvcError):
-    """Bytes in the store are not the bytes that were recorded."""
+    """Bytes in the store are not the bytes that were recorded.
+
+    Attributes:
+        actual: SHA-256 of the bytes that are there, where it is known.
+    """
 
     kind = "integrity"
     exit_code = 8
+
+    def __init__(self, message: str, *, hint: str | None = None, actual: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.actual = actual
 
 
 class Interrupted(NbvcError):

@@ -194,11 +194,13 @@ class LocalStore:
         data = found.content.inline_data
         if data is None:
             data = self._read_blob(found)
-        if Digest.of(data) != found.content.digest:
+        actual = Digest.of(data)
+        if actual != found.content.digest:
             raise IntegrityError(
                 f"The bytes of {_name(found)} in {self._folder} are not those that were stored:"
                 " the disk damaged them, or somebody changed them.",
                 hint=_LOST_HINT,
+                actual=actual,
             )
         head = _head_of(found)
         return Blob(

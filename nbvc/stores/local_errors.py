@@ -15,6 +15,7 @@ from nbvc.errors import (
     StoreUnavailable,
 )
 from nbvc.faults import Fault, fault_of_sqlite, fault_of_system
+from nbvc.stores.local_index import DamagedRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,7 @@ FILE_NAME = "index.sqlite3"
 
 @contextmanager
 def translated(folder: Path) -> Iterator[None]:
-    """Turn every ``OSError`` and ``sqlite3.Error`` of the body into an error of nbvc.
+    """Turn every ``OSError``, ``sqlite3.Error`` and damaged row into an error of nbvc.
 
     Args:
         folder: The folder of the store, named in the messages.
@@ -45,6 +46,8 @@ def translated(folder: Path) -> Iterator[None]:
         raise _from_system(error, folder) from error
     except sqlite3.Error as error:
         raise _from_sqlite(error, folder) from error
+    except DamagedRow as error:
+        raise _damaged(folder, error) from error
 
 
 def _from_system(error: OSError, folder: Path) -> NbvcError:
@@ -82,13 +85,17 @@ def _from_sqlite(error: sqlite3.Error, folder: Path) -> NbvcError:
             hint="Try again; if it stays so, look for a process that hangs.",
         )
     if fault is Fault.DAMAGED:
-        return IntegrityError(
-            f"The index of the store in {folder} is damaged: {error}.",
-            hint=f"Keep a copy of {folder} as it is, then bring it back from a backup.",
-        )
+        return _damaged(folder, error)
     return StoreError(
         f"The index of the store in {folder} cannot be read or written: {error}.",
         hint="Check the disk.",
+    )
+
+
+def _damaged(folder: Path, error: Exception) -> IntegrityError:
+    return IntegrityError(
+        f"The index of the store in {folder} is damaged: {error}.",
+        hint=f"Keep a copy of {folder} as it is, then bring it back from a backup.",
     )
 
 

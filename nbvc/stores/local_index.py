@@ -14,7 +14,7 @@ from nbvc.model import Digest, VersionId
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from nbvc.stores.base import Metadata
 
@@ -59,6 +59,10 @@ _SET_CURRENT = """
     ) WHERE digest IS NOT NULL
 """
 _IS_BLOB_USED = "SELECT 1 FROM versions WHERE digest = :digest AND inline_data IS NULL LIMIT 1"
+
+
+class DamagedRow(ValueError):
+    """A row holds what nobody wrote there: the file was damaged, or changed by hand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,14 +117,41 @@ def find(connection: sqlite3.Connection, key: str, version_id: VersionId | None)
     if values is None:
         return None
     *columns, content_type, metadata, inline_data = values
-    row = Row(*columns)
+    row = _row(columns)
+    if inline_data is not None and not isinstance(inline_data, bytes):
+        raise DamagedRow(f"the bytes of {row.key!a} are none")
     content = Content(
         digest=Digest(row.etag),
         size_bytes=row.size_bytes,
         content_type=content_type,
         inline_data=inline_data,
     )
-    return Found(row=row, content=content, metadata=json.loads(metadata))
+    return Found(row=row, content=content, metadata=_metadata(row, metadata))
+
+
+def _row(columns: Sequence[Any]) -> Row:
+    row = Row(*columns)
+    whole = all(isinstance(number, int) for number in (row.size_bytes, row.modified_microseconds))
+    texts = isinstance(row.key, str) and isinstance(row.version_id, str)
+    try:
+        if row.digest is not None:
+            Digest(row.digest)
+        if whole and texts:
+            row.modified_at  # noqa: B018
+            return row
+    except (ValueError, TypeError, OverflowError):
+        pass
+    raise DamagedRow(f"an entry of {row.key!a} cannot be read")
+
+
+def _metadata(row: Row, text: str) -> Metadata:
+    try:
+        metadata = json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        metadata = None
+    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+        raise DamagedRow(f"the metadata of {row.key!a} cannot be read")
+    return metadata
 
 
 def insert(
@@ -186,7 +217,7 @@ def version_rows(
 
 
 def _rows(values: Iterable[tuple[Any, ...]]) -> list[Row]:
-    return [Row(*columns) for columns in values]
+    return [_row(columns) for columns in values]
 
 
 def next_key(key: str) -> str:
