@@ -30,6 +30,7 @@ _MODULES = {
     "tag": "naming",
     "mv": "naming",
     "rm": "naming",
+    "check": "checking",
     "migrate": "setup",
     "doctor": "doctor",
     "config": "setup",

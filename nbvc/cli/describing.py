@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Any
 from nbvc.manifest.records import source_to_document
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nbvc.model import Version
     from nbvc.repository import Listed, Repository
+    from nbvc.repository.checking import CheckOptions, CheckReport
+    from nbvc.repository.findings import Finding
     from nbvc.workspace.delivering import Delivery
     from nbvc.workspace.outbox import Waiting
     from nbvc.workspace.results import NotebookStatus, PublishResult, SaveResult, Status
@@ -144,4 +148,32 @@ def listed(found: Listed) -> dict[str, Any]:
         "message": found.message,
         "source": found.source_number,
         "removed": found.removed,
+    }
+
+
+def finding(found: Finding) -> dict[str, Any]:
+    """Return one finding as ``check --json`` prints it."""
+    return {
+        "kind": found.kind.value,
+        "severity": found.severity.value,
+        "area": found.area.value if found.area is not None else None,
+        "key": found.key,
+        "number": found.number,
+        "version_id": found.version_id,
+        "object_key": found.object_key,
+        "message": found.message,
+        "expected": found.expected,
+        "actual": found.actual,
+    }
+
+
+def checked(
+    report: CheckReport, findings: Sequence[Finding], options: CheckOptions
+) -> dict[str, Any]:
+    """Return a whole check as ``check --json`` prints it."""
+    return {
+        **asdict(report),
+        "sample": options.sample if options.read_data else None,
+        "seed": options.seed if options.read_data and options.sample < 1 else None,
+        "findings": [finding(found) for found in findings],
     }

@@ -241,18 +241,16 @@ def _place(
     state: State, stack: ExitStack, prefix: str | None, *, published: bool
 ) -> tuple[Repository, Area, str]:
     """Return the repository, the area and the beginning of the keys that are to be listed."""
-    from nbvc.errors import InvalidInput
     from nbvc.model import Area
     from nbvc.workspace.targets import is_url
 
     area = Area.PUBLISHED if published else Area.WORKSPACE
     if prefix is not None and is_url(prefix):
         session = state.session()
-        try:
-            location = session.locate(prefix)
-            store_url, area, start = location.store_url, location.area, location.path
-        except InvalidInput:
-            store_url, start = prefix, ""
+        store_url, location = session.find_store(prefix)
+        if location is not None:
+            area = location.area
+        start = location.path if location is not None else ""
         repository = stack.enter_context(session.open_repository(store_url))
         return repository, area, start
     workspace = stack.enter_context(state.workspace())

@@ -8,7 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nbvc.errors import InvalidKey
-from nbvc.model import MAX_KEY_BYTES, MAX_NUMBER, Area, NotebookKey, check_key_path
+from nbvc.model import (
+    MAX_KEY_BYTES,
+    MAX_NUMBER,
+    NOTEBOOK_SUFFIX,
+    Area,
+    NotebookKey,
+    check_key_path,
+)
 
 INDEX_FOLDER = ".nbvc"
 STORE_FILE = f"{INDEX_FOLDER}/store.json"
@@ -67,6 +74,22 @@ class Layout:
     def states(self, area: Area, key: NotebookKey) -> str:
         """Return the prefix of the states of a notebook."""
         return f"{self.index(area, key)}s/"
+
+    def index_prefix(self, area: Area) -> str:
+        """Return the prefix of all that describes the notebooks of *area*."""
+        return f"{INDEX_FOLDER}/{self.prefix(area)}/"
+
+    def described_key(self, area: Area, index_key: str) -> NotebookKey | None:
+        """Return the notebook that an object of the index is about, ``None`` where it is none's."""
+        root = self.index_prefix(area)
+        # No folder's name ends in .ipynb, so that the first such name is the notebook's.
+        name, mark, _ = index_key.removeprefix(root).partition(f"{NOTEBOOK_SUFFIX}/")
+        if not mark or not index_key.startswith(root):
+            return None
+        try:
+            return NotebookKey(name + NOTEBOOK_SUFFIX)
+        except InvalidKey:
+            return None
 
     def notebook_key(self, area: Area, data_key: str) -> NotebookKey | None:
         """Return the notebook key of a data key, or ``None`` where it is not a notebook's."""

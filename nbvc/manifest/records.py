@@ -7,7 +7,7 @@ reads give a long history: 15 copies in most, 255 in every 256th, 4,095 in every
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -22,7 +22,7 @@ from nbvc.manifest.sealing import (
     seal_canonical,
     unseal,
 )
-from nbvc.model import Area, Digest, NotebookKey, Record, Source, WriteId
+from nbvc.model import Area, Changes, Digest, NotebookKey, Record, Source, WriteId
 
 STRIDE, WIDE_STRIDE, WIDEST_STRIDE = 16, 256, 4096
 MAX_AUTHOR_LENGTH = 200
@@ -179,7 +179,7 @@ def _to_document(record: Record) -> dict[str, Any]:
         message=record.message,
         parent=record.parent,
         write_id=record.write_id,
-        changes=asdict(record.changes) if record.changes else None,
+        changes=_changes_to_document(record.changes) if record.changes else None,
         prev=record.prev,
     )
     if record.source:
@@ -208,6 +208,15 @@ def _from_document(document: Mapping[str, Any]) -> Record:
         stands_for=Digest(stands_for) if stands_for is not None else None,
         extra={name: value for name, value in document.items() if name not in _KNOWN},
     )
+
+
+def _changes_to_document(found: Changes) -> dict[str, Any]:
+    return {
+        "cells_added": found.cells_added,
+        "cells_removed": found.cells_removed,
+        "cells_changed": found.cells_changed,
+        "outputs_only": found.outputs_only,
+    }
 
 
 def source_to_document(source: Source) -> dict[str, Any]:

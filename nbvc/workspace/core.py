@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 from nbvc import looking
 from nbvc.environment import Environment
 from nbvc.errors import (
+    IntegrityError,
     InvalidConfig,
     NotebookNotFound,
     VersionNotFound,
@@ -31,6 +32,7 @@ from nbvc.workspace.settings import CONFIG_FILE, CONTROL_FOLDER, EMBEDDED
 
 if TYPE_CHECKING:
     from nbvc.diffing import Diff, DiffOptions
+    from nbvc.repository.checking import Check
     from nbvc.workspace.delivering import Delivered, Delivery
     from nbvc.workspace.results import CheckoutResult, PublishResult, SaveResult, Status
 
@@ -148,10 +150,14 @@ class Workspace:
             self.deliver()
         return self.connect()
 
-    def connect(self) -> Repository:
-        """Return the repository like :attr:`repository`, and deliver nothing."""
+    def connect(self, *, despite_damage: bool = False) -> Repository:
+        """Return the repository like :attr:`repository`, and deliver nothing.
+
+        Args:
+            despite_damage: Also open a store whose settings are damaged, for reading.
+        """
         if self._repository is None:
-            self._repository = self._open_repository()
+            self._repository = self._open_repository(despite_damage=despite_damage)
         return self._repository
 
     @cached_property
@@ -353,6 +359,41 @@ class Workspace:
             after = self.read(self.resolve(self.folder / chosen, new))
         return diffing.diff(before, after, options)
 
+    def check(
+        self,
+        path: str | Path | None = None,
+        *,
+        everything: bool = False,
+        read_data: bool = False,
+        sample: float = 1.0,
+        seed: str = "",
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Check:
+        """Verify what the store has, without changing anything, and without delivering the outbox.
+
+        Iterate over the result for the findings, which come as a stream; then ask it for its
+        ``report``. What others save meanwhile is no finding.
+
+        Args:
+            path: A notebook or a folder, which need not exist here; ``None``: the whole namespace.
+            everything: Check the whole store, instead of *path*.
+            read_data: Read every record, and compare every byte with its digest. Without, the
+                index is compared with the store's listing: a few requests for a thousand versions.
+            sample: Which share of the versions to read, above 0 up to 1.
+            seed: Decides which ones; the same seed chooses the same ones.
+            progress: Told of versions and bytes so far.
+
+        Raises:
+            NotebookNotFound: There is no notebook of that path; raised while iterating.
+        """
+        from nbvc.repository.checking import CheckOptions
+        from nbvc.workspace import checking
+
+        options = CheckOptions(
+            read_data=read_data, sample=sample, seed=seed, now=self.session.environment.now()
+        )
+        return checking.check(self, path, options, everything=everything, progress=progress)
+
     # Bring back
 
     def checkout(
@@ -497,12 +538,17 @@ class Workspace:
         """Remember what the store says of itself, so that it need not be asked again."""
         remember(self.index, settings, self.session.environment.now())
 
-    def _open_repository(self) -> Repository:
+    def _open_repository(self, *, despite_damage: bool) -> Repository:
         store = self.session.open_store(self.store_url)
         try:
             now = self.session.environment.now()
             settings = store_settings(self.index, now, partial(read_settings, store))
-            return self.session.repository(store, settings)
+        except IntegrityError:
+            if not despite_damage:
+                store.close()
+                raise
+            settings = None
         except BaseException:
             store.close()
             raise
+        return self.session.repository(store, settings)

@@ -314,7 +314,7 @@ def find_notebooks(folder: Path, below: Path | None = None) -> Iterator[PurePosi
 
 
 def inside(folder: Path, path: Path) -> PurePosixPath:
-    """Return *path* relative to *folder*: the one check that a path stays inside.
+    """Return *path*, which is a notebook's, relative to *folder*.
 
     Links are followed first, so a link that leads outside is outside.
 
@@ -325,18 +325,32 @@ def inside(folder: Path, path: Path) -> PurePosixPath:
     Raises:
         InvalidKey: It is outside, or cannot name a notebook.
     """
+    relative = folder_inside(folder, path)
+    if not relative.parts:
+        raise _outside(folder, path)
+    NotebookKey(str(relative))
+    return relative
+
+
+def folder_inside(folder: Path, path: Path) -> PurePosixPath:
+    """Return *path* relative to *folder*, which may be that very folder.
+
+    The one check that a path stays inside; see :func:`inside`.
+    """
     try:
         resolved = looking.resolve(path)
     except OSError as error:
         raise InvalidKey(f"{str(path)!a} is no usable path.") from error
-    if not resolved.is_relative_to(folder) or resolved == folder:
-        raise InvalidKey(
-            f"{path} is outside of the workspace {folder}.",
-            hint="Use a path inside it, or make a workspace there: nbvc init",
-        )
-    relative = PurePosixPath(resolved.relative_to(folder).as_posix())
-    NotebookKey(str(relative))
-    return relative
+    if not resolved.is_relative_to(folder):
+        raise _outside(folder, path)
+    return PurePosixPath(resolved.relative_to(folder).as_posix())
+
+
+def _outside(folder: Path, path: Path) -> InvalidKey:
+    return InvalidKey(
+        f"{path} is outside of the workspace {folder}.",
+        hint="Use a path inside it, or make a workspace there: nbvc init",
+    )
 
 
 def _explain(error: OSError, path: Path) -> NbvcError:

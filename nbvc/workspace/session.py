@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nbvc.environment import Environment
-from nbvc.errors import InvalidInput, NotFound
+from nbvc.errors import IntegrityError, InvalidInput, NotFound, StoreMisconfigured
 from nbvc.repository import Repository
 from nbvc.repository.settings import StoreSettings, read_settings
 from nbvc.stores.opening import open_store
@@ -115,6 +115,38 @@ class Session:
                     if found:
                         return found
             raise
+
+    def find_store(self, url: str) -> tuple[str, Location | None]:
+        """Return the store that a URL names or lies in, and the place in it; ``None``: all of it.
+
+        A URL without an area is asked first whether it is a store itself: another endpoint may be
+        set for it than for what lies above it.
+
+        Raises:
+            InvalidInput: It is a URL that cannot be read.
+        """
+        from nbvc.workspace.targets import parse_location
+
+        url = url.rstrip("/")
+        try:
+            location = parse_location(url)
+        except InvalidInput:
+            if self._is_prepared(url):
+                return url, None
+            try:
+                location = self.locate(url)
+            except (NotFound, InvalidInput):
+                return url, None
+        return location.store_url, location
+
+    def _is_prepared(self, url: str) -> bool:
+        try:
+            with closing(self.open_store(url)) as store:
+                return read_settings(store) is not None
+        except (NotFound, InvalidInput):
+            return False
+        except (IntegrityError, StoreMisconfigured):  # they are there, whatever they say
+            return True
 
     def repository(self, store: Store, settings: StoreSettings | None) -> Repository:
         """Return a repository on *store*, with a cache where the store is far away."""

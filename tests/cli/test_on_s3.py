@@ -11,6 +11,7 @@ from moto import mock_aws
 
 from nbvc.model import Digest
 from tests.command_line import CommandLine
+from tests.moto_server import serve_moto
 from tests.notebook_samples import code, notebook
 from tests.s3_server import REGION
 
@@ -146,3 +147,19 @@ def test_missing_credentials_are_said(s3: CommandLine, monkeypatch: pytest.Monke
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     found = s3("ls", "s3://notebooks/workspace", "--json", exit_code=6)
     assert found.error["kind"] == "credentials-missing"
+
+
+def test_a_store_below_the_top_of_a_bucket_is_found_at_its_own_endpoint(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing that lies above the store is asked: another endpoint is set for it, or none."""
+    # Without this a request to another endpoint would go out to the network.
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with serve_moto() as endpoint:
+        url = "s3://notebooks/team"
+        cli("init", url, "--namespace", "kylek", "--endpoint-url", endpoint, "--create")
+        cli.write("mine.ipynb", ONE)
+        cli("save")
+        assert cli("check", url, "--json").json["versions"] == 1
+        assert cli("ls", f"{url}/", "--json").json[0]["key"] == "kylek/mine.ipynb"
+        assert cli("check", f"{url}/workspace/kylek", "--json").json["versions"] == 1

@@ -6,12 +6,12 @@ import os
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from nbvc.manifest.layout import Layout
+from nbvc.manifest.layout import STORE_FILE, Layout
 from nbvc.model import Area, Digest, NotebookKey, Version, WriteId
 from nbvc.refs import parse_moment, parse_selector
 from nbvc.repository import Act, Draft, Known, Repository
 from nbvc.repository.records import Manifest
-from nbvc.repository.settings import StoreSettings
+from nbvc.repository.settings import StoreSettings, encode
 from nbvc.stores.base import Overwrite, Store, Stored
 
 KEY = NotebookKey("kylek/notebooks/mine.ipynb")
@@ -49,6 +49,13 @@ def open_repository(
         sleep=lambda _: None,
         jitter=lambda: 0.5,
     )
+
+
+def write_settings(store: Store) -> None:
+    """Write the ``store.json`` that :func:`open_repository` pretends to have read."""
+    settings = StoreSettings(store_id="store", capabilities=store.capabilities, created_at=NOON)
+    data = encode(settings)
+    store.put(STORE_FILE, data, mode=Overwrite(), metadata={}, content_type="application/json")
 
 
 def act(message: str = "", *, now: datetime | None = None, author: str = "ada") -> Act:

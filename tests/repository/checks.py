@@ -1,0 +1,37 @@
+"""Run a check in a test, and tell its findings briefly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from nbvc.repository.checking import Check, CheckOptions, CheckReport
+from nbvc.repository.findings import Finding, Kind
+from nbvc.repository.lock import Lock
+from nbvc.stores.base import Store
+from tests.repository.support import open_repository
+
+NOW = CheckOptions(now=datetime(2026, 8, 1, tzinfo=UTC))
+"""Options for a store in which nobody is at work."""
+
+
+def run_check(
+    store: Store,
+    options: CheckOptions = NOW,
+    *,
+    lock: Lock | None = None,
+    **changes: object,
+) -> tuple[list[Finding], CheckReport]:
+    """Check a store to the end; return the findings and the report."""
+    repository = open_repository(store)
+    backend = replace(repository.backend, lock=lock, now=lambda: options.now)
+    check = Check(backend, replace(options, **changes))  # type: ignore[arg-type]
+    findings = list(check)
+    repository.backend.parallel.close()
+    return findings, check.report
+
+
+def named(findings: Iterable[Finding]) -> Sequence[tuple[Kind, str | None, int | None]]:
+    """Return what each finding is, and the notebook and the number that it is about."""
+    return [(finding.kind, finding.key, finding.number) for finding in findings]

@@ -1,0 +1,131 @@
+"""Check on S3: its ETags, its delete markers, versions that it stored without versioning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from moto import mock_aws
+
+from nbvc.manifest.layout import Layout
+from nbvc.model import VersionId
+from nbvc.repository.findings import Kind
+from nbvc.stores.s3 import S3Store
+from tests.histories import generate
+from tests.repository.checks import named, run_check
+from tests.repository.damaging import (
+    alter_record,
+    data_key,
+    overwrite,
+    read_record,
+    record_key,
+    rewrite,
+    state_key,
+)
+from tests.repository.support import (
+    KEY,
+    act,
+    find,
+    open_repository,
+    put_foreign,
+    save,
+    save_many,
+    write_settings,
+)
+from tests.s3_server import isolate_aws_settings, new_bucket
+from tests.stores.counting import CountingStore
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[S3Store]:
+    """Return a prepared store in a fresh bucket."""
+    isolate_aws_settings(monkeypatch, tmp_path)
+    with mock_aws():
+        store = new_bucket(None, root="team a/é")
+        write_settings(store)
+        yield store
+        store.close()
+
+
+def test_the_etags_of_s3_verify_records_without_reading_them(bucket: S3Store) -> None:
+    """They are the MD5 of the bytes, in quotes."""
+    generate(bucket, Layout(), KEY, 40)
+    counting = CountingStore(bucket)
+    findings, report = run_check(counting)
+    assert findings == []
+    assert report.files_spared > 30
+    assert not report.sizes_only
+    assert counting.names.count("get") < 8
+    findings, report = run_check(counting, read_data=True)
+    assert findings == []
+    assert report.versions_read == 40
+
+
+def test_damage_to_a_bucket_is_named(bucket: S3Store) -> None:
+    """Written over, deleted, deleted for good, altered: one of each, with 16 threads."""
+    repository = open_repository(bucket)
+    known = save_many(repository, 8)
+    repository.set_tag(KEY, "red", 1, act())
+    repository.set_tag(KEY, "green", 2, act())
+    repository.publish(find(repository, "v8"), KEY, act())
+    put_foreign(bucket, b"foreign")
+    save(repository, b"v10", known)
+    overwrite(bucket, record_key(2), b"garbage")
+    bucket.delete(record_key(4))
+    rewrite(bucket, record_key(5), alter_record(bucket, 5, lambda r: replace(r, author="eve")))
+    version = read_record(bucket, 6).record
+    bucket.delete_version(data_key(), version.version_id)
+    rewrite(bucket, state_key(2), b"")
+    findings, _ = run_check(bucket)
+    assert sorted(named(findings)) == [
+        (Kind.ALTERED_RECORD, KEY, 5),
+        (Kind.DAMAGED_RECORD, KEY, 2),
+        (Kind.DAMAGED_STATE, KEY, 2),
+        (Kind.MISSING_RECORD, KEY, 4),
+        (Kind.MISSING_VERSION, KEY, 6),
+    ]
+    repository.close()
+
+
+def test_a_version_from_before_versioning_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its ID is null: the next write without versioning would replace it."""
+    isolate_aws_settings(monkeypatch, tmp_path)
+    with mock_aws():
+        store = new_bucket(None, versioning=False)
+        store._client.put_object(Bucket=store.bucket, Key=data_key(), Body=b"old")
+        store.administration.enable_versioning()
+        write_settings(store)
+        put_foreign(store, b"new")
+        findings, _ = run_check(store, read_data=True)
+        assert sorted(named(findings), key=str) == [
+            (Kind.NULL_VERSION, KEY, None),
+            (Kind.UNINDEXED_VERSION, KEY, None),
+        ]
+        store.close()
+
+
+@pytest.mark.parametrize(
+    ("version_id", "kind"),
+    [
+        ("\ud800", Kind.DAMAGED_RECORD),
+        ("a\r\nb", Kind.DAMAGED_RECORD),
+        ("", Kind.DAMAGED_RECORD),
+        (" ", Kind.MISSING_VERSION),
+        ("x" * 1_000, Kind.MISSING_VERSION),
+        ("\U0001f600", Kind.MISSING_VERSION),
+        ("?versionId=", Kind.MISSING_VERSION),
+    ],
+)
+def test_a_version_id_that_somebody_forged_is_a_finding_and_no_crash(
+    bucket: S3Store, version_id: str, kind: Kind
+) -> None:
+    """What no request can carry is no record; anything else is asked for, and not there."""
+    save_many(open_repository(bucket), 1)
+    forged = alter_record(bucket, 1, lambda r: replace(r, version_id=VersionId(version_id)))
+    rewrite(bucket, record_key(1), forged)
+    findings, _ = run_check(bucket, read_data=True)
+    assert {finding.kind for finding in findings} == {kind, Kind.UNINDEXED_VERSION}
