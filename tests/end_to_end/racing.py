@@ -1,4 +1,4 @@
-"""A race on one notebook: processes that save, one that reads, one that lists, all at once."""
+"""A race on one notebook: processes that save, and that read, list and check it, all at once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Race:
     Attributes:
         seed: From which all that is random in it follows; printed, so that a failure tells it.
         saved: What was acknowledged, newest first: number, parent and digest, as the log says it.
-        readers: What the reader and the lister counted.
+        readers: What the reader, the lister and the checker counted.
     """
 
     def __init__(self, url: str, variables: Mapping[str, str]) -> None:
@@ -43,7 +43,7 @@ class Race:
         with ExitStack() as stack:
             readers = {
                 kind: stack.enter_context(self._start("read_often", kind, url, KEY))
-                for kind in ("reader", "lister")
+                for kind in ("reader", "lister", "checker")
             }
             writers = [
                 stack.enter_context(self._start("save_often", url, KEY, f"w{n}", str(SAVES)))

@@ -19,6 +19,8 @@ from nbvc.errors import NotebookNotFound
 from nbvc.model import Digest, NotebookKey, Version, VersionId
 from nbvc.refs import parse_selector
 from nbvc.repository import Repository
+from nbvc.repository.checking import Check, CheckOptions
+from nbvc.repository.findings import Severity
 from nbvc.repository.settings import read_settings
 from nbvc.workspace.session import Session
 
@@ -105,13 +107,40 @@ class Lister:
             self.fetched += 1
 
 
+class Checker:
+    """Checks the notebook, every second time with all its bytes.
+
+    Attributes:
+        fetched: How many versions were checked.
+    """
+
+    def __init__(self, repository: Repository, key: NotebookKey) -> None:
+        self.fetched = 0
+        self._repository = repository
+        self._key = key
+        self._rounds = 0
+
+    def look(self) -> None:
+        """Check that nothing is called lost or damaged, whatever is in the making."""
+        self._rounds += 1
+        options = CheckOptions(
+            key=self._key, read_data=self._rounds % 2 == 0, now=Environment.current().now()
+        )
+        check = Check(self._repository.backend, options)
+        for finding in check:
+            assert finding.severity is not Severity.ERROR, finding
+        self.fetched += check.report.versions
+
+
 def main(kind: str, url: str, key: str, seed: int) -> None:
     """Look until the input ends, and once more then; print how often, and how much was read."""
     with opened(url) as repository:
         notebook_key = NotebookKey(key)
-        looker: Reader | Lister
+        looker: Reader | Lister | Checker
         if kind == "reader":
             looker = Reader(repository, notebook_key, random.Random(f"{seed} {kind}"))
+        elif kind == "checker":
+            looker = Checker(repository, notebook_key)
         else:
             looker = Lister(repository, notebook_key)
         rounds = repeat(looker.look)

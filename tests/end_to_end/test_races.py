@@ -29,9 +29,10 @@ NO_GATEWAY = {
 
 
 def race(cli: CommandLine, url: str, store: Store) -> None:
-    """Let all save, read and list at once, and check that nothing was lost, doubled or half there.
+    """Let all save, read, list and check at once; see that nothing was lost, doubled or half there.
 
-    Acknowledged saves, numbers, log and bytes agree; readers failed at nothing that they saw.
+    Acknowledged saves, numbers, log and bytes agree; readers failed at nothing that they saw; no
+    check raised an alarm meanwhile, and at last nothing is left without a record.
     """
     outcome = Race(url, cli.variables)
     assert [saved["number"] for saved in outcome.saved] == list(range(TOTAL, 0, -1))
@@ -44,6 +45,9 @@ def race(cli: CommandLine, url: str, store: Store) -> None:
     ) as repository:
         for version in repository.log(NotebookKey(KEY)):
             assert Digest.of(repository.read(version)) == version.digest
+    found = cli("check", url, "--read-data", "--json").json
+    assert (found["errors"], found["versions_read"]) == (0, TOTAL)
+    assert [each for each in found["findings"] if each["kind"] == "unindexed-version"] == []
     for kind, counts in outcome.readers.items():
         assert counts["rounds"] > 1, kind
         assert counts["fetched"] > 1, kind
