@@ -62,6 +62,7 @@ def connect(
     root: str = "",
     region: str | None = REGION,
     capabilities: Capabilities = EVERYTHING,
+    timeout_seconds: float = 20.0,
 ) -> S3Store:
     """Return a store that sends its requests to *endpoint_url*; no request is sent."""
     return S3Store(
@@ -70,6 +71,7 @@ def connect(
         endpoint_url=endpoint_url,
         region=region,
         profile=None,
+        timeout_seconds=timeout_seconds,
         capabilities=capabilities,
     )
 

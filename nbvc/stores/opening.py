@@ -30,17 +30,20 @@ _NOTHING_KNOWN = Capabilities(conditional_create=False, conditional_replace=Fals
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionOptions:
-    """What decides where signed requests go; ``None`` leaves it to the AWS configuration.
+    """How to reach an S3 server; ``None`` leaves it to the AWS configuration.
 
     Attributes:
         endpoint_url: Address of an S3 server that is not AWS.
         region: Region to sign for.
         profile: Profile in the AWS configuration.
+        timeout_seconds: Longest silence of an S3 server, and longest wait for a connection, before
+            a request counts as lost.
     """
 
     endpoint_url: str | None = None
     region: str | None = None
     profile: str | None = None
+    timeout_seconds: float = 20.0
 
 
 _DEFAULTS = ConnectionOptions()
@@ -89,6 +92,7 @@ def open_store(
         endpoint_url=options.endpoint_url,
         region=options.region,
         profile=options.profile,
+        timeout_seconds=options.timeout_seconds,
         capabilities=capabilities or _NOTHING_KNOWN,
     )
     return RetryingStore(store, RetryPolicy(), sleep=sleep, jitter=jitter)

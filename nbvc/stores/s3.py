@@ -85,6 +85,7 @@ class S3Store:
         endpoint_url: str | None,
         region: str | None,
         profile: str | None,
+        timeout_seconds: float = 20.0,
         capabilities: Capabilities,
     ) -> None:
         """Make the client; no request is sent.
@@ -95,6 +96,7 @@ class S3Store:
             endpoint_url: Address of an S3 server, or ``None`` for what the AWS configuration says.
             region: Region to sign for, or ``None`` for what the AWS configuration says.
             profile: Profile in the AWS configuration, or ``None`` for the provider chain.
+            timeout_seconds: Longest silence of the server before a request counts as lost.
             capabilities: What the store was found to do.
 
         Raises:
@@ -108,7 +110,9 @@ class S3Store:
         opening = Call.on_bucket(bucket, self.url, action="open", permission="s3:ListBucket")
         with translated(opening):
             session = open_session(region=region, profile=profile)
-            self._client = connect(session, endpoint_url=endpoint_url)
+            self._client = connect(
+                session, endpoint_url=endpoint_url, timeout_seconds=timeout_seconds
+            )
         self.administration = S3Bucket(self._client, bucket, store_url=self.url)
         self.connection = S3Connection(session, self._client, bucket=bucket, store_url=self.url)
 

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
     from nbvc.stores.paging import Token
 
-CONNECT_TIMEOUT_SECONDS = 5
-READ_TIMEOUT_SECONDS = 20
+MAX_CONNECT_SECONDS = 5.0
+"""A server that is there takes a connection sooner, however slow its replies are."""
+
 MAX_CONNECTIONS = 64
 MAX_PAGE_ENTRIES = 1000
 """S3's limit for one page of a listing."""
@@ -42,14 +43,22 @@ def open_session(*, region: str | None, profile: str | None) -> Session:
     return Session(profile_name=profile, region_name=region)
 
 
-def connect(session: Session, *, endpoint_url: str | None) -> S3Client:
+def connect(
+    session: Session, *, endpoint_url: str | None, timeout_seconds: float
+) -> S3Client:
     """Return a client that never repeats a request by itself; no request is sent.
+
+    Args:
+        session: The AWS configuration.
+        endpoint_url: Address of an S3 server, or ``None`` for what *session* says.
+        timeout_seconds: Longest silence of the server before a request counts as lost.
 
     Raises:
         StoreMisconfigured: The endpoint or the region is not well-formed.
     """
     try:
-        client = session.client("s3", endpoint_url=endpoint_url, config=_config(endpoint_url))
+        config = _config(endpoint_url, timeout_seconds)
+        client = session.client("s3", endpoint_url=endpoint_url, config=config)
     except ValueError as error:  # botocore's own check of an endpoint raises a bare one
         raise StoreMisconfigured(
             "The endpoint or the region of the store cannot be used.",
@@ -60,10 +69,10 @@ def connect(session: Session, *, endpoint_url: str | None) -> S3Client:
     return client
 
 
-def _config(endpoint_url: str | None) -> Config:
+def _config(endpoint_url: str | None, timeout_seconds: float) -> Config:
     return Config(
-        connect_timeout=CONNECT_TIMEOUT_SECONDS,
-        read_timeout=READ_TIMEOUT_SECONDS,
+        connect_timeout=min(timeout_seconds, MAX_CONNECT_SECONDS),
+        read_timeout=timeout_seconds,
         max_pool_connections=MAX_CONNECTIONS,
         retries={"mode": "standard", "total_max_attempts": 1},
         # The newer default sends checksums as trailers, which many servers but AWS do not take.

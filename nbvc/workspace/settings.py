@@ -25,6 +25,9 @@ CONTROL_FOLDER = ".nbvc"
 CONFIG_FILE = "config.toml"
 EMBEDDED = "embedded"
 MAX_CONFIG_BYTES = 1_000_000
+MIN_TIMEOUT_SECONDS, MAX_TIMEOUT_SECONDS = 0.1, 3600
+_NUMBERS = {"cache_size_mb": (int,), "timeout_seconds": (int, float)}
+"""Settings that a file may also hold as numbers, and of which kinds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,9 @@ SETTINGS = {
         Setting(name="profile", help="AWS profile whose credentials to use", per_store=True),
         Setting(name="pager", help="Program that shows long output ('' for none)"),
         Setting(name="cache_size_mb", help="Size limit of the local cache", default="1024"),
+        Setting(
+            name="timeout_seconds", help="Longest silence of an S3 server to bear", default="20"
+        ),
     )
 }
 
@@ -132,12 +138,36 @@ class Settings:
         return self._environment.user_config_file
 
     def connection(self, store_url: str) -> ConnectionOptions:
-        """Return what decides where requests to a store go."""
+        """Return how to reach a store.
+
+        Raises:
+            InvalidConfig: A setting cannot be used.
+        """
         return ConnectionOptions(
             endpoint_url=self.get("endpoint_url", store_url=store_url) or None,
             region=self.get("region", store_url=store_url) or None,
             profile=self.get("profile", store_url=store_url) or None,
+            timeout_seconds=self.timeout_seconds,
         )
+
+    @property
+    def timeout_seconds(self) -> float:
+        """Longest silence of an S3 server before a request counts as lost.
+
+        Raises:
+            InvalidConfig: It is no number, or none between 0.1 and 3,600.
+        """
+        found = self.find("timeout_seconds")
+        try:
+            seconds = float(found.value or "")
+        except ValueError:
+            seconds = 0.0
+        if not MIN_TIMEOUT_SECONDS <= seconds <= MAX_TIMEOUT_SECONDS:
+            raise InvalidConfig(
+                f"timeout_seconds is {found.value!r}, not a number of seconds from "
+                f"{MIN_TIMEOUT_SECONDS} to {MAX_TIMEOUT_SECONDS} ({found.origin})."
+            )
+        return seconds
 
     @property
     def cache_size_bytes(self) -> int:
@@ -262,12 +292,10 @@ def _check_name(name: str, path: Path, *, per_store: bool) -> None:
 
 
 def _check_value(name: str, value: object, path: Path) -> None:
-    if not isinstance(value, str):
-        number = name == "cache_size_mb" and type(value) is int
-        if not number:
-            raise InvalidConfig(
-                f"{path} sets {name} to something that is not text.", hint=f'Write {name} = "..."'
-            )
+    if not isinstance(value, str) and type(value) not in _NUMBERS.get(name, ()):
+        raise InvalidConfig(
+            f"{path} sets {name} to something that is not text.", hint=f'Write {name} = "..."'
+        )
 
 
 def _check_namespace(value: str, path: Path) -> None:

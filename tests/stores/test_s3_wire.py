@@ -183,16 +183,15 @@ def test_a_name_that_does_not_resolve_changes_nothing() -> None:
         write(connect("http://store.invalid:9000"), "k")
 
 
-def test_a_reply_that_does_not_come_in_time_is_no_reply(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reply_that_does_not_come_in_time_is_no_reply() -> None:
     """The read timeout ends the wait; the outcome of a write stays open."""
-    monkeypatch.setattr("nbvc.stores.s3_wire.READ_TIMEOUT_SECONDS", 0.2)
 
     def too_late(_: Request) -> bytes:
         time.sleep(1)
         return STORED
 
     with serving(too_late) as server:
-        store = connect(server.url)
+        store = connect(server.url, timeout_seconds=0.2)
         with pytest.raises(OutcomeUnknown):
             write(store, "k")
         with pytest.raises(StoreUnavailable):

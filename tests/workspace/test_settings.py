@@ -169,6 +169,7 @@ class TestTheUsersFile:
             'author = ["Ada"]',
             "cache_size_mb = true",
             "cache_size_mb = 1.5",
+            "timeout_seconds = true",
             '[stores]\n"s3://bucket" = 3',
             '[stores."s3://bucket"]\nauthor = "Ada"',
             '[stores."s3://bucket"]\nregion = 3',
@@ -184,6 +185,24 @@ class TestTheUsersFile:
         with pytest.raises(InvalidConfig) as caught:
             Settings(environment, None)
         assert str(environment.user_config_file) in caught.value.message
+
+    @pytest.mark.parametrize(("text", "seconds"), [("30", 30), ("0.5", 0.5), ('"2"', 2)])
+    def test_how_long_to_wait_for_a_store_is_a_number_of_seconds(
+        self, environment: Environment, text: str, seconds: float
+    ) -> None:
+        """Whole or not; 20 where nothing is set."""
+        assert Settings(environment, None).connection(BUCKET).timeout_seconds == 20
+        user_file(environment, f"timeout_seconds = {text}")
+        assert Settings(environment, None).connection(BUCKET).timeout_seconds == seconds
+
+    @pytest.mark.parametrize("text", ["0", "-1", "soon", "inf", "nan", "3601", ""])
+    def test_a_wait_that_makes_no_sense_is_refused(
+        self, environment: Environment, text: str
+    ) -> None:
+        """With where it was set."""
+        wrong = replace(environment, variables={"NBVC_TIMEOUT_SECONDS": text})
+        with pytest.raises(InvalidConfig, match="NBVC_TIMEOUT_SECONDS"):
+            Settings(wrong, None).connection(BUCKET)
 
     def test_the_size_of_the_cache_is_a_number(self, environment: Environment) -> None:
         """In megabytes; 0 turns it off; anything else is refused with its origin."""
