@@ -174,6 +174,17 @@ def test_reader_can_read_what_is_published_and_nothing_else(bound: Nbvc) -> None
     bound("reader", "show", drafts, fails=ACCESS_DENIED)
 
 
+def test_doctor_tells_a_person_what_they_may_not_look_at(bound: Nbvc) -> None:
+    """With the policy for a person it fails at nothing, and names the rights that it lacks."""
+    said = bound("ana", "doctor")
+    assert "\nNothing failed, " in said
+    for check in ("versioning", "conditional-writes", "lifecycle", "round-trip"):
+        assert f"\nunknown  {check} " in said
+    for right in ("s3:PutObject", "s3:GetBucketVersioning", "s3:GetLifecycleConfiguration"):
+        assert f"the permission {right}," in said
+    assert "Not tried: you may not write below .nbvc/scratch/." in said
+
+
 def test_policies_name_only_actions_that_the_page_explains() -> None:
     """The table of actions on the page is whole."""
     page = (PROJECT / "docs" / "how-to" / "s3-setup.md").read_text(encoding="utf-8")
