@@ -43,9 +43,7 @@ def open_session(*, region: str | None, profile: str | None) -> Session:
     return Session(profile_name=profile, region_name=region)
 
 
-def connect(
-    session: Session, *, endpoint_url: str | None, timeout_seconds: float
-) -> S3Client:
+def connect(session: Session, *, endpoint_url: str | None, timeout_seconds: float) -> S3Client:
     """Return a client that never repeats a request by itself; no request is sent.
 
     Args:

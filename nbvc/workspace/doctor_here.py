@@ -33,7 +33,12 @@ LITTLE_ROOM_BYTES = 100_000_000
 
 _PACKAGES = ("boto3", "botocore", "nbdime", "nbformat")
 _PROBE_BYTES = b"x" * 65_536
-_PUBLIC = {"region": re.compile(r"[a-z0-9-]{1,30}"), "cache_size_mb": re.compile(r"\d{1,12}")}
+_NUMBER = re.compile(r"\d{1,12}(\.\d{1,6})?")
+_PUBLIC = {
+    "region": re.compile(r"[a-z0-9-]{1,30}"),
+    "cache_size_mb": _NUMBER,
+    "timeout_seconds": _NUMBER,
+}
 
 
 def versions() -> Diagnosis:

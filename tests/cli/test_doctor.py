@@ -174,6 +174,7 @@ def test_settings_are_told_with_their_origin(bound: CommandLine) -> None:
     assert "author: set, from environment (NBVC_AUTHOR)" in found["details"]
     assert "pager: not set" in found["details"]
     assert "cache_size_mb: 1024" in found["details"]
+    assert "timeout_seconds: 20" in found["details"]
     assert any(
         line.startswith("endpoint_url: https://other:9000, from user (~/config.toml")
         for line in found["details"]
