@@ -7,6 +7,7 @@ nbdime's configuration file; neither reaches the rules made here.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from operator import eq
 from typing import Any, TypeAlias
 
@@ -14,10 +15,11 @@ from nbdime.diff_format import MappingDiffBuilder
 from nbdime.diffing import notebooks as rules
 from nbdime.diffing.config import DiffConfig
 from nbdime.diffing.generic import diff as diff_values
-from nbdime.diffing.generic import diff_sequence_multilevel, diff_string_lines
-from nbdime.diffing.snakes import compute_snakes_multilevel
 
+from nbvc.diffing.effort import Effort
+from nbvc.diffing.likeness import Likeness
 from nbvc.diffing.loading import Notebook, load
+from nbvc.diffing.sequences import OneRule, Sequences
 from nbvc.errors import InvalidNotebook
 
 Diff: TypeAlias = list[Any]
@@ -31,7 +33,6 @@ _RECURSIVE_FORMATS = (
     "application/javascript",
     "application/json",
 )
-_OUTPUT_RULES = [rules.compare_output_approximate, rules.compare_output_strict]
 _ENGINE_FAILURES = (
     AssertionError,
     AttributeError,
@@ -78,7 +79,8 @@ def diff_notebooks(a: Notebook, b: Notebook, options: DiffOptions | None = None)
     """Return what leads from *a* to *b*, as ``nbdime.diff_notebooks`` does.
 
     Without *options*, ``nbdime.patch_notebook(a, result) == b``. Neither notebook is changed.
-    The time grows with the square of the number of changed cells, outputs and lines.
+    Beyond ``nbvc.diffing.effort.MAX_STEPS`` the diff is coarser than nbdime's, and the time grows
+    with the size of the notebooks.
 
     Args:
         a: A notebook from ``load``.
@@ -93,7 +95,7 @@ def diff_notebooks(a: Notebook, b: Notebook, options: DiffOptions | None = None)
         found: Diff = diff_values(a, b, path="", config=_config(chosen))
     except _ENGINE_FAILURES as error:
         raise InvalidNotebook(
-            f"These notebooks cannot be compared: their parts do not fit ({error!r}).",
+            f"These notebooks cannot be compared: their parts do not fit ({type(error).__name__}).",
             hint="nbvc diff --source-only compares less of them.",
         ) from error
     return _without_keys(found, _FORMAT_DETAILS) if chosen.without_details else found
@@ -125,66 +127,41 @@ def _plain(value: Any) -> Any:  # noqa: ANN401
     return value
 
 
-class _Rules(dict[str, Any]):
-    """Rules by path, with one for all other paths.
-
-    Unlike nbdime's own mapping it does not grow when asked: nbdime takes a path that was asked for
-    once as a list to be a list always, and fails on ``{"x": []}`` beside ``{"x": {}}``.
-    """
-
-    def __init__(self, other: object, rules: dict[str, Any]) -> None:
-        super().__init__(rules)
-        self._other = other
-
-    def __missing__(self, path: str) -> object:
-        return self._other
-
-
 def _config(options: DiffOptions) -> Any:  # noqa: ANN401
+    effort = Effort()
+    likeness = Likeness(effort=effort)
+    sequences = Sequences(effort=effort, likeness=likeness)
     differs = {
-        "/cells": diff_sequence_multilevel,
+        "/cells": sequences.cells,
         "/cells/*": _differ_without(_DETAILS if options.without_details else frozenset()),
-        "/cells/*/source": diff_string_lines,
-        "/cells/*/outputs": diff_sequence_multilevel,
-        "/cells/*/outputs/*": _output_differ(options),
-        "/cells/*/attachments": _diff_attachments,
+        "/cells/*/source": sequences.texts,
+        "/cells/*/outputs": sequences.lists,
+        "/cells/*/outputs/*": _output_differ(options, sequences),
+        "/cells/*/attachments": partial(_diff_attachments, sequences),
     }
     if options.without_outputs:
         differs["/cells/*/outputs"] = _no_difference
     if options.without_metadata:
         differs["/metadata"] = differs["/cells/*/metadata"] = _no_difference
     return DiffConfig(
-        predicates=_Rules([eq], _predicates(options)),
-        differs=_Rules(diff_values, differs),
+        predicates=OneRule([eq], _predicates(options, likeness)),
+        differs=OneRule(sequences.values, differs),
         atomic_paths={"/cells/*/id": True},
     )
 
 
-def _predicates(options: DiffOptions) -> dict[str, list[Any]]:
-    """Return nbdime's rules for which cells and outputs are the same, weakest first."""
-    by_outputs = [_same_outputs_roughly, rules.compare_cell_strict]
+def _predicates(options: DiffOptions, likeness: Likeness) -> dict[str, list[Any]]:
+    """Return the rules for which cells and outputs are the same, weakest first."""
+    by_outputs = [likeness.cells_and_outputs, likeness.close_cells]
     by_source = [_same_source]
     return {
         "/cells": [
-            rules.compare_cell_approximate,
+            likeness.cells,
             *(by_source if options.without_outputs else by_outputs),
             rules.compare_cell_by_ids,
         ],
-        "/cells/*/outputs": _OUTPUT_RULES,
+        "/cells/*/outputs": [likeness.outputs, likeness.close_outputs],
     }
-
-
-def _same_outputs_roughly(x: Notebook, y: Notebook) -> bool:
-    """Do as ``compare_cell_moderate``, which reads nbdime's process-wide settings."""
-    if not rules.compare_cell_approximate(x, y):
-        return False
-    if x["cell_type"] != "code":
-        return True
-    old, new = x["outputs"], y["outputs"]
-    if len(old) != len(new):
-        return False
-    snakes = compute_snakes_multilevel(old, new, _OUTPUT_RULES)
-    return bool(sum(length for _, _, length in snakes) == len(old))
 
 
 def _same_source(x: Notebook, y: Notebook) -> bool:
@@ -199,13 +176,6 @@ def _without_keys(found: Diff, keys: frozenset[str]) -> Diff:
     return [entry for entry in found if entry.key not in keys]
 
 
-def _diff_plain(a: object, b: object) -> Diff:
-    """Compare two values for which no path has a rule of its own."""
-    config = DiffConfig(predicates=_Rules([eq], {}), differs=_Rules(diff_values, {}))
-    found: Diff = diff_values(a, b, config=config)
-    return found
-
-
 def _differ_without(keys: frozenset[str]) -> Any:  # noqa: ANN401
     def differ(a: Notebook, b: Notebook, path: str = "", config: object = None) -> Diff:
         return _without_keys(diff_values(a, b, path=path, config=config), keys)
@@ -213,7 +183,7 @@ def _differ_without(keys: frozenset[str]) -> Any:  # noqa: ANN401
     return differ
 
 
-def _output_differ(options: DiffOptions) -> Any:  # noqa: ANN401
+def _output_differ(options: DiffOptions, sequences: Sequences) -> Any:  # noqa: ANN401
     """Return a differ for one output that, unlike nbdime's, never touches what it compares."""
     ignored = {"data"}
     if options.without_details:
@@ -223,10 +193,10 @@ def _output_differ(options: DiffOptions) -> Any:  # noqa: ANN401
 
     def differ(a: Notebook, b: Notebook, path: str = "", config: object = None) -> Diff:  # noqa: ARG001
         builder = MappingDiffBuilder()
-        for entry in _diff_plain(_without(a, ignored), _without(b, ignored)):
+        for entry in sequences.plain(_without(a, ignored), _without(b, ignored)):
             builder.append(entry)
         if "data" in a and "data" in b:
-            builder.patch("data", _diff_bundle(a["data"], b["data"]))
+            builder.patch("data", _diff_bundle(sequences, a["data"], b["data"]))
         elif "data" in a:
             builder.remove("data")
         elif "data" in b:
@@ -240,7 +210,7 @@ def _without(mapping: Notebook, keys: set[str]) -> dict[str, Any]:
     return {key: value for key, value in mapping.items() if key not in keys}
 
 
-def _diff_bundle(a: Notebook, b: Notebook) -> Diff:
+def _diff_bundle(sequences: Sequences, a: Notebook, b: Notebook) -> Diff:
     """Compare the representations of one output, or of one attached file."""
     builder = MappingDiffBuilder()
     for mime in sorted(a.keys() - b.keys()):
@@ -249,7 +219,7 @@ def _diff_bundle(a: Notebook, b: Notebook) -> Diff:
         builder.add(mime, b[mime])
     for mime in sorted(mime for mime in a.keys() & b.keys() if a[mime] != b[mime]):
         if _is_recursive(mime) and type(a[mime]) is type(b[mime]) and _is_container(a[mime]):
-            builder.patch(mime, _diff_plain(a[mime], b[mime]))
+            builder.patch(mime, sequences.plain(a[mime], b[mime]))
         else:
             builder.replace(mime, b[mime])
     return list(builder.validated())
@@ -263,12 +233,18 @@ def _is_container(value: object) -> bool:
     return isinstance(value, str | list | dict)
 
 
-def _diff_attachments(a: Notebook, b: Notebook, path: str = "", config: object = None) -> Diff:  # noqa: ARG001
+def _diff_attachments(
+    sequences: Sequences,
+    a: Notebook,
+    b: Notebook,
+    path: str = "",  # noqa: ARG001
+    config: object = None,  # noqa: ARG001
+) -> Diff:
     builder = MappingDiffBuilder()
     for name in sorted(a.keys() - b.keys()):
         builder.remove(name)
     for name in sorted(b.keys() - a.keys()):
         builder.add(name, b[name])
     for name in sorted(a.keys() & b.keys()):
-        builder.patch(name, _diff_bundle(a[name], b[name]))
+        builder.patch(name, _diff_bundle(sequences, a[name], b[name]))
     return list(builder.validated())

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from nbdime import prettyprint
 
 from nbvc.diffing.engine import Diff, DiffOptions
+from nbvc.diffing.settling import settle
 from nbvc.text import printable, printable_line
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def render(
     config = _PrettyPrintConfig(_EscapingWriter(out, colours), marks, options or DiffOptions())
     old, new = (printable_line(name) for name in names)
     out.write(f"--- {old}\n+++ {new}\n")
-    prettyprint.pretty_print_diff(a, diff, "", config)
+    prettyprint.pretty_print_diff(a, settle(a, diff), "", config)
 
 
 def _marks_for_colours(a: Notebook, diff: Diff) -> dict[str, str]:

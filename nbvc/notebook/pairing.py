@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from nbvc.notebook.outline import CellOutline
 
     Cells = Sequence[CellOutline]
-    Key = Callable[[CellOutline], Hashable]
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,20 @@ def pair_cells(old: Cells, new: Cells) -> list[Pair]:
     return [Pair(old=o, new=n, moved=n in moved) for n, o in sorted(partners.items())]
 
 
-def _common_ends(old: Cells, new: Cells) -> tuple[int, int]:
+def pair_equal(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[tuple[int, int]]:
+    """Pair what two lists have in common, as indices that rise on both sides.
+
+    What stands at the start and the end of both pairs first, then what each has once.
+    """
+    start, end = _common_ends(old, new)
+    partners = {index: index for index in range(start)}
+    partners |= {len(new) - 1 - step: len(old) - 1 - step for step in range(end)}
+    rest_old, rest_new = range(start, len(old) - end), range(start, len(new) - end)
+    partners |= _pair_unique(old, new, rest_old, rest_new, lambda value: value)
+    return [(o, n) for n, o in sorted(_longest_increasing(sorted(partners.items())).items())]
+
+
+def _common_ends(old: Sequence[Hashable], new: Sequence[Hashable]) -> tuple[int, int]:
     shorter = min(len(old), len(new))
     start = next((i for i in range(shorter) if old[i] != new[i]), shorter)
     rest = shorter - start
@@ -74,19 +88,25 @@ def _common_ends(old: Cells, new: Cells) -> tuple[int, int]:
 
 
 def _pair_unique(
-    old: Cells, new: Cells, old_indices: Sequence[int], new_indices: Sequence[int], key: Key
+    old: Sequence[_T],
+    new: Sequence[_T],
+    old_indices: Sequence[int],
+    new_indices: Sequence[int],
+    key: Callable[[_T], Hashable],
 ) -> dict[int, int]:
     old_by_key = _unique(old, old_indices, key)
     new_by_key = _unique(new, new_indices, key)
     return {new_by_key[value]: old_by_key[value] for value in new_by_key.keys() & old_by_key.keys()}
 
 
-def _unique(cells: Cells, indices: Sequence[int], key: Key) -> dict[Hashable, int]:
-    counts = Counter(key(cells[index]) for index in indices)
+def _unique(
+    items: Sequence[_T], indices: Sequence[int], key: Callable[[_T], Hashable]
+) -> dict[Hashable, int]:
+    counts = Counter(key(items[index]) for index in indices)
     return {
         value: index
         for index in indices
-        if (value := key(cells[index])) is not None and counts[value] == 1
+        if (value := key(items[index])) is not None and counts[value] == 1
     }
 
 
