@@ -140,7 +140,7 @@ def _explain_unexpected(state: object, error: Exception) -> None:
     """Keep the traceback in a file, and say where; with ``--debug`` show it too."""
     text = "".join(traceback.format_exception(error))
     if not isinstance(state, State):
-        Output({}).error(NbvcError(f"Something unexpected went wrong ({error!r})."))
+        Output({}).error(NbvcError(f"Something unexpected went wrong ({type(error).__name__})."))
         return
     if state.debug:
         sys.stderr.write(text)

@@ -58,7 +58,8 @@ def load(data: bytes, *, name: str = DEFAULT_NAME) -> Notebook:
         return _strip_transient(_rejoin_lines(notebook))
     except _UNEXPECTED as error:
         raise InvalidNotebook(
-            f"{name} cannot be compared: its parts are not what a notebook has ({type(error).__name__}).",
+            f"{name} cannot be compared: its parts are not what a notebook has "
+            f"({type(error).__name__}).",
             hint="nbvc show prints its exact bytes.",
         ) from error
 
