@@ -66,11 +66,11 @@ class Race:
 
     def _output(self, process: subprocess.Popen[str]) -> str:
         output, error = process.communicate(timeout=TIMEOUT_SECONDS)
-        assert (process.returncode, error) == (0, "")
+        assert (process.returncode, error) == (0, ""), f"status {process.returncode}: {error}"
         return output
 
     def _note(self, output: str) -> None:
         lines = [json.loads(line) for line in output.splitlines()]
-        assert len(lines) == SAVES
+        assert len(lines) == SAVES, f"{len(lines)} of {SAVES} saves were acknowledged"
         self.saved += lines
         self.saved.sort(key=itemgetter("number"), reverse=True)
