@@ -309,6 +309,8 @@ def _report_saved(
     for error in dict.fromkeys(result.error for result in results):  # one may stop many
         if error is not None and error.deferrable:
             output.note(f"Not in the store yet: {error.message}")
+            if error.hint and not error.retryable:
+                output.note(f"hint: {error.hint}")
         elif error is not None:
             output.error(error)
     if not results:
