@@ -160,7 +160,7 @@ class SomeFailed(NbvcError):
         waiting = sum(result.waiting for result in failed)
         told = f" ({waiting} of them waits in the outbox)" if waiting else ""
         super().__init__(
-            f"{len(failed)} of {len(results)} notebooks could not be stored{told}.",
+            f"{len(failed)} of {len(results)} notebooks could not be saved{told}.",
             hint="Deliver what waits later: nbvc push" if waiting else None,
         )
         self.results = list(results)
