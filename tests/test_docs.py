@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from nbvc.repository.findings import Kind
 from tests.moto_server import aws_variables, serve_moto
 from tests.pages import PROJECT, SHOWN_HOME, Step, pages, read_blocks, read_session, run_session
 
@@ -100,3 +101,10 @@ def test_tests_that_a_page_names_exist(page: str) -> None:
         if name:
             text = (PROJECT / path).read_text("utf-8")
             assert f"def {name}(" in text or f"class {name}" in text, f"{page} names {path}::{name}"
+
+
+def test_each_kind_of_finding_is_in_the_reference() -> None:
+    """With its severity, for programs."""
+    text = (PROJECT / "docs/reference/json.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z-]+)` \| (error|note) \|", text, flags=re.MULTILINE)
+    assert rows == [(kind.value, kind.severity.value) for kind in Kind]

@@ -30,9 +30,6 @@ from nbvc.repository.backend import Backend
 from nbvc.repository.index_objects import Content, IndexObject, read, runs
 from nbvc.stores.base import VersionEntry
 
-_MAX_SURPRISES = 8
-"""Files whose ETag did not fit though their bytes did, after which ETags are no longer compared."""
-
 
 class Evidence:
     """What the record files of one manifest say, read with as few requests as that takes.
@@ -85,13 +82,6 @@ class Evidence:
     def _encode_copy(self, number: int) -> bytes:
         return encode_copy(self.records[number])
 
-    def look(self, entry: VersionEntry) -> Content:
-        """Read one stored version, and learn what kind of ETags the store gives."""
-        content = read(self._backend, entry)
-        if content.data is not None:
-            self.etags.learn(entry, content.data)
-        return content
-
     def _walk(self, top: int, bottom: int) -> None:
         """Learn the records from *top* down to *bottom*, all of which have an object."""
         for number in range(top, bottom - 1, -1):
@@ -120,7 +110,7 @@ class Evidence:
         item, files = self._objects[number], []
         readable = item.readable(self._backend)
         for entry in item.stored:
-            content = self.look(entry)
+            content = read(self._backend, entry)
             if entry == readable:
                 self.seen[number] = Seen.of(content)
             if content.data is None:
@@ -129,6 +119,8 @@ class Evidence:
                 file = parse(content.data, what=f"record v{number}")
             except (IntegrityError, StoreMisconfigured):
                 continue
+            # Its seal shows that these are the bytes that were put, so the ETag must be theirs.
+            self.etags.learn(entry, content.data)
             if file.record.number == number:
                 files.append(file)
         return files
@@ -183,13 +175,11 @@ class Etags:
 
     def __init__(self) -> None:
         self._kinds: set[str] = set()
-        self._surprises = 0
 
     @property
     def kind(self) -> str | None:
         """``md5``, ``sha256``, or ``None`` where sizes must do."""
-        known = self._kinds if self._surprises < _MAX_SURPRISES else set()
-        return next(iter(known)) if len(known) == 1 and known != {""} else None
+        return next(iter(self._kinds)) or None if len(self._kinds) == 1 else None
 
     def learn(self, entry: VersionEntry, data: bytes) -> None:
         """Compare the ETag of *entry* with its *data*."""
@@ -200,10 +190,6 @@ class Etags:
         if entry.size_bytes != len(data):
             return False
         return self.kind is None or _etag(entry) == _hash(self.kind, data)
-
-    def surprise(self) -> None:
-        """Note that an object was read because of its ETag alone, and was what it must be."""
-        self._surprises += 1
 
 
 _HASHES = ("md5", "sha256")

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from nbvc.errors import IntegrityError, NbvcError, StoreMisconfigured
+from nbvc.errors import IntegrityError, NbvcError, NotFound, StoreMisconfigured
 from nbvc.manifest.layout import STORE_FILE
 from nbvc.model import Area
 from nbvc.refs import parse_selector
@@ -211,3 +211,42 @@ def test_an_object_of_the_index_deleted_for_good_shows(filled: MemoryStore, posi
 def bytes_of(outcome: Outcome) -> list[bytes]:
     """Return the bytes of the versions of a log."""
     return [data for _, data in outcome]  # type: ignore[attr-defined]
+
+
+def exchange(store: Store, one: str, other: str) -> None:
+    """Put each of two objects in the place of the other one."""
+    first, second = store.get(one).data, store.get(other).data
+    rewrite(store, one, second)
+    rewrite(store, other, first)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (record_key(1), record_key(2)),
+        (record_key(2), record_key(3)),
+        (record_key(4, OTHER), record_key(5, OTHER)),
+        (state_key(1), state_key(2)),
+        (record_key(1), state_key(1)),
+        (state_key(1), state_key(1, OTHER)),
+        (record_key(3), record_key(5, OTHER)),
+        (record_key(1), record_key(1, OTHER, Area.PUBLISHED)),
+    ],
+)
+def test_exchanged_objects_of_an_index_show(filled: MemoryStore, one: str, other: str) -> None:
+    """Each is well sealed, and lies in the wrong place: readers notice, and check names both.
+
+    Or, where it is the first of its sequence and carries no name, what no longer fits it.
+    """
+    healthy = outcomes(filled)
+    store = filled.clone()
+    exchange(store, one, other)
+    for name, outcome in outcomes(store).items():
+        if isinstance(outcome, NbvcError):
+            assert isinstance(outcome, IntegrityError | NotFound), name
+        elif name.startswith("log"):
+            assert sorted(bytes_of(outcome)) == sorted(bytes_of(healthy[name])), name
+    named = [finding.object_key or "" for finding in check(store)]
+    for key in (one, other):
+        notebook = key.removeprefix(".nbvc/").rpartition("/v/" if "/v/" in key else "/s/")[0]
+        assert any(notebook in name for name in named), f"{key}: {named}"

@@ -653,6 +653,52 @@ def test_most_record_files_are_verified_without_being_read(
     assert len(counting.requests) < 60
 
 
+def test_a_file_that_rotted_does_not_make_anybody_distrust_the_others_hashes() -> None:
+    """The listing's ETag of a rotten file is no hash of its bytes; those of the others still are.
+
+    So an altered file of the same size, which nothing else makes anybody read, is found.
+    """
+    store = MemoryStore()
+    save_many(open_repository(store), 40)
+    rotten = entries(store, record_key(40))[0]
+    store.damage(record_key(40), rotten.version_id, b"?" * rotten.size_bytes)
+    altered = alter_record(store, 20, lambda r: replace(r, message=r.message[::-1]))
+    assert len(altered) == len(store.get(record_key(20)).data)
+    rewrite(store, record_key(20), altered)
+    examination = look(store)
+    assert examination.records.etag_kind == "md5"
+    assert found(examination)[:2] == [(Kind.ALTERED_RECORD, 20), (Kind.DAMAGED_RECORD, 40)]
+
+
+def test_a_listing_that_leaves_entries_out_is_no_finding(store: LocalStore) -> None:
+    """What it lacks is asked for by name: versions, records in the middle, and the newest one."""
+    repository = open_repository(store)
+    save_many(repository, 5)
+    repository.set_tag(KEY, "good", 5, act())
+    version = read_record(store, 2).record.version_id
+    for hidden in (version, record_key(3), record_key(5), record_key(1)):
+        assert found(look(Forgetful(store, hidden))) == [], hidden
+
+
+class Forgetful(CountingStore):
+    """A store whose long listings leave out one version or one key.
+
+    Args:
+        inner: The healthy store.
+        hidden: What is left out.
+    """
+
+    def __init__(self, inner: Store, hidden: str) -> None:
+        super().__init__(inner)
+        self._hidden = hidden
+
+    def list_versions(self, prefix: str, *, limit: int | None = None) -> object:  # type: ignore[override]
+        """List, and forget, unless it is asked for that very key."""
+        for entry in self.inner.list_versions(prefix, limit=limit):
+            if prefix == self._hidden or self._hidden not in {entry.key, entry.version_id}:
+                yield entry
+
+
 class WithoutHashes(CountingStore):
     """A store whose ETags are no hashes of the bytes, as with encryption by KMS."""
 
