@@ -110,20 +110,26 @@ class Evidence:
         item, files = self._objects[number], []
         readable = item.readable(self._backend)
         for entry in item.stored:
-            content = read(self._backend, entry)
+            content, file = self._read(number, entry)
+            if file is None:  # what was damaged on the way is not damaged in the store
+                content, file = self._read(number, entry)
             if entry == readable:
                 self.seen[number] = Seen.of(content)
-            if content.data is None:
-                continue
-            try:
-                file = parse(content.data, what=f"record v{number}")
-            except (IntegrityError, StoreMisconfigured):
-                continue
-            # Its seal shows that these are the bytes that were put, so the ETag must be theirs.
-            self.etags.learn(entry, content.data)
-            if file.record.number == number:
+            if file is not None and file.record.number == number:
                 files.append(file)
         return files
+
+    def _read(self, number: int, entry: VersionEntry) -> tuple[Content, RecordFile | None]:
+        content = read(self._backend, entry)
+        if content.data is None:
+            return content, None
+        try:
+            file = parse(content.data, what=f"record v{number}")
+        except (IntegrityError, StoreMisconfigured):
+            return content, None
+        # Its seal shows that these are the bytes that were put, so the ETag must be theirs.
+        self.etags.learn(entry, content.data)
+        return content, file
 
     def _take(self, number: int, files: list[RecordFile]) -> None:
         """Learn the first of *files* that the record after it, where that is known, confirms."""

@@ -13,26 +13,32 @@ from nbvc.repository.settings import decode
 
 
 def check_settings(backend: Backend) -> Iterator[Finding]:
-    """Read ``store.json`` and yield what is wrong with it. 1 request.
+    """Read ``store.json`` and yield what is wrong with it, at the second reading too. 1 request.
 
     A store without it is one that nbvc never prepared, which is no finding, unless it was known to
     be prepared.
     """
+    fault = _fault(backend) and _fault(backend)
+    if fault is not None:
+        yield fault
+
+
+def _fault(backend: Backend) -> Finding | None:
     data: bytes | None = None
     try:
         data = backend.store.get(STORE_FILE).data
         settings = decode(data)
     except VersionNotFound:
         if backend.store_id is None:
-            return
+            return None
         message = f"The file {STORE_FILE} of the store is missing."
     except (IntegrityError, StoreMisconfigured) as error:
         message = error.message
     else:
         if backend.store_id in {None, settings.store_id}:
-            return
+            return None
         message = f"The file {STORE_FILE} is of another store than the one that is known here."
-    yield Finding(
+    return Finding(
         kind=Kind.DAMAGED_SETTINGS,
         message=message,
         object_key=STORE_FILE,

@@ -46,6 +46,7 @@ from tests.repository.support import (
     save_many,
     write_settings,
 )
+from tests.repository.test_examining import Flaky
 from tests.stores.counting import CountingStore
 from tests.stores.faulty import Fail, FaultyStore
 from tests.stores.memory import MemoryStore
@@ -202,6 +203,11 @@ def drawn(store: Store, sample: float, seed: str) -> frozenset[VersionId]:
         for entry in entries(store, data_key())
         if is_drawn(entry, sample=sample, seed=seed)
     )
+
+
+def test_bytes_that_were_damaged_on_the_way_are_no_finding(busy: MemoryStore) -> None:
+    """Each version comes damaged at the first reading, and whole at the second."""
+    assert run_check(Flaky(busy), read_data=True)[0] == []
 
 
 def test_a_large_notebook_is_read_like_any_other(store: LocalStore) -> None:

@@ -8,14 +8,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from nbvc.errors import IntegrityError
 from nbvc.manifest import records, states
 from nbvc.manifest.layout import Layout
 from nbvc.manifest.records import record_hash
-from nbvc.model import Area, Digest, NotebookKey
+from nbvc.model import Area, Digest, NotebookKey, VersionId
 from nbvc.repository import Repository
 from nbvc.repository.examining import Examination, examine_key
 from nbvc.repository.findings import Kind
-from nbvc.stores.base import WRITE_ID, Overwrite, Store
+from nbvc.stores.base import WRITE_ID, Blob, Overwrite, Store
 from nbvc.stores.local import LocalStore
 from tests.histories import generate
 from tests.repository.damaging import (
@@ -176,6 +177,17 @@ def test_an_altered_record_shows_though_it_is_sealed_again(
     assert found(examination) == ([] if hidden else [(Kind.ALTERED_RECORD, number)])
     assert_whole(examination, 5)
     assert examination.records.records[number].author == "ada"
+
+
+def test_an_altered_record_that_is_read_by_itself_is_not_believed(store: LocalStore) -> None:
+    """v4 of 20 is the file that is read next after v20, whose copies end with v5."""
+    save_many(open_repository(store), 20)
+    altered = alter_record(store, 4, lambda r: replace(r, author="mallory"))
+    rewrite(store, record_key(4), altered)
+    examination = look(store)
+    assert found(examination) == [(Kind.ALTERED_RECORD, 4)]
+    assert_whole(examination, 20)
+    assert examination.records.records[4].author == "ada"
 
 
 def test_the_newest_record_written_over_is_altered_for_its_first_version_says_otherwise(
@@ -465,16 +477,24 @@ def test_what_was_saved_between_the_two_listings_is_no_finding(store: LocalStore
     repository.set_tag(KEY, "fresh", 55, act())
     after = entries(store, data_key()), list(store.list_versions(prefix))
     late = [*before[1], *(entry for entry in after[1] if "/s/" in entry.key)]
-    for listed, indexed in ((before[0], after[1]), (after[0], before[1]), (after[0], late)):
-        examination = examine(
-            repository.backend,
-            Area.WORKSPACE,
-            KEY,
-            listed,
-            indexed,
-            now=datetime.now(UTC),
-        )
-        assert found(examination) == []
+    # Also where a listing is so old that nothing in it counts as being in the making.
+    for now in (datetime.now(UTC), datetime.now(UTC) + timedelta(days=1)):
+        for listed, indexed in ((before[0], after[1]), (after[0], before[1]), (after[0], late)):
+            backend = repository.backend
+            examination = examine(backend, Area.WORKSPACE, KEY, listed, indexed, now=now)
+            assert found(examination) == []
+
+
+def test_what_was_damaged_on_the_way_is_no_finding(store: LocalStore) -> None:
+    """Every object comes damaged at the first reading, and whole at the second."""
+    repository = open_repository(store)
+    save_many(repository, 20)
+    repository.set_tag(KEY, "red", 3, act())
+    repository.set_tag(KEY, "green", 4, act())
+    for thorough in (False, True):
+        flaky = Flaky(store)
+        assert found(look(flaky, thorough=thorough)) == []
+        assert flaky.damaged
 
 
 # States
@@ -525,7 +545,7 @@ def test_an_altered_state_shows_by_the_hash_that_the_next_one_names(store: Local
 
 
 def test_exchanged_states_are_both_named(store: LocalStore) -> None:
-    """A state says which one it is."""
+    """A state says which one it is; nobody takes an old one for the newest."""
     repository = open_repository(store)
     for name in ("red", "green"):
         repository.set_tag(KEY, name, 1, act())
@@ -533,6 +553,8 @@ def test_exchanged_states_are_both_named(store: LocalStore) -> None:
     rewrite(store, state_key(1), two)
     rewrite(store, state_key(2), one)
     assert found(look(store)) == [(Kind.DAMAGED_STATE, 1), (Kind.DAMAGED_STATE, 2)]
+    with pytest.raises(IntegrityError, match=r"state 2 .* was moved"):
+        repository.tags(KEY)
 
 
 def test_a_tag_at_a_number_without_a_record_dangles(store: LocalStore) -> None:
@@ -670,6 +692,17 @@ def test_a_file_that_rotted_does_not_make_anybody_distrust_the_others_hashes() -
     assert found(examination)[:2] == [(Kind.ALTERED_RECORD, 20), (Kind.DAMAGED_RECORD, 40)]
 
 
+def test_sizes_alone_show_a_file_of_another_length() -> None:
+    """Where the store's ETags are no hashes, the listing still has the sizes."""
+    store = MemoryStore()
+    save_many(open_repository(store), 40)
+    altered = alter_record(store, 20, lambda r: replace(r, message=r.message + "!"))
+    rewrite(store, record_key(20), altered)
+    examination = look(WithoutHashes(store))
+    assert examination.records.etag_kind is None
+    assert found(examination) == [(Kind.ALTERED_RECORD, 20)]
+
+
 def test_a_listing_that_leaves_entries_out_is_no_finding(store: LocalStore) -> None:
     """What it lacks is asked for by name: versions, records in the middle, and the newest one."""
     repository = open_repository(store)
@@ -678,6 +711,22 @@ def test_a_listing_that_leaves_entries_out_is_no_finding(store: LocalStore) -> N
     version = read_record(store, 2).record.version_id
     for hidden in (version, record_key(3), record_key(5), record_key(1)):
         assert found(look(Forgetful(store, hidden))) == [], hidden
+
+
+class Flaky(CountingStore):
+    """A store whose objects come damaged when they are read for the first time."""
+
+    def __init__(self, inner: Store) -> None:
+        super().__init__(inner)
+        self.damaged: set[str] = set()
+
+    def get(self, key: str, version_id: VersionId | None = None) -> Blob:
+        """Read, and flip a bit the first time."""
+        blob = self.inner.get(key, version_id)
+        if key in self.damaged:
+            return blob
+        self.damaged.add(key)
+        return replace(blob, data=bytes([blob.data[0] ^ 1]) + blob.data[1:])
 
 
 class Forgetful(CountingStore):
