@@ -12,7 +12,7 @@ from nbvc.cli import describing
 from nbvc.cli.context import JsonOption, State, state_of
 from nbvc.cli.output import count, size
 from nbvc.errors import IntegrityError, InvalidInput
-from nbvc.text import printable_line, typed
+from nbvc.text import typed
 
 if TYPE_CHECKING:
     from nbvc.repository.checking import Check, CheckOptions, CheckReport
@@ -80,7 +80,7 @@ def check(
     ):
         findings = list(opened) if json else []
         for finding in opened if not json else ():
-            state.output.data(_line(state, finding))
+            state.output.data(*_line(state, finding))
     if json:
         state.output.emit(describing.checked(opened.report, findings, options))
     else:
@@ -125,7 +125,7 @@ def _share(text: str | None) -> float:
     return share
 
 
-def _line(state: State, finding: Finding) -> str:
+def _line(state: State, finding: Finding) -> tuple[str, str]:
     """Return a finding as one line: what it is, and how to find it again."""
     facts = [
         f"{name} {value}"
@@ -140,7 +140,7 @@ def _line(state: State, finding: Finding) -> str:
     colour = "red" if finding.severity == "error" else "yellow"
     severity = state.output.style(finding.severity, colour)
     more = f" ({', '.join(facts)})" if facts else ""
-    return f"{severity} {finding.kind}: " + printable_line(f"{finding.message}{more}")
+    return severity, f" {finding.kind}: {finding.message}{more}"
 
 
 def _summarize(state: State, report: CheckReport, options: CheckOptions, path: str | None) -> None:

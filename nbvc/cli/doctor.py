@@ -9,7 +9,6 @@ import typer
 
 from nbvc.cli.context import JsonOption, State, state_of
 from nbvc.cli.output import count
-from nbvc.text import printable_line
 
 if TYPE_CHECKING:
     from nbvc.workspace.diagnosis import Diagnosis
@@ -68,11 +67,11 @@ def _report(state: State, found: Diagnosis) -> None:
     indent = " " * (_HEALTH_WIDTH + 2)
     painted = state.output.style(health.ljust(_HEALTH_WIDTH), _COLOURS[health])
     say = state.output.data
-    say(f"{painted}  {found.name.ljust(_NAME_WIDTH)}  {printable_line(found.found)}")
+    say(painted, f"  {found.name.ljust(_NAME_WIDTH)}  {found.found}")
     for line in found.details:
-        say(f"{indent}{printable_line(line)}")
+        say(f"{indent}{line}")
     if found.hint:
-        say(f"{indent}hint: {printable_line(found.hint)}")
+        say(f"{indent}hint: {found.hint}")
 
 
 def _summary(found: list[Diagnosis]) -> str:

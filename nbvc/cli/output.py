@@ -24,8 +24,8 @@ _ROWS_MEASURED = 100
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "dim": "2", "bold": "1"}
 
 
-class _Line(str):
-    """A line that is printable but for colours of our own."""
+class _Styled(str):
+    """Text that is printable but for colours of our own."""
 
     __slots__ = ()
 
@@ -65,12 +65,14 @@ class Output:
         return self._wants_color and self.is_terminal
 
     def style(self, text: str, colour: str) -> str:
-        """Return *text* in a colour, where standard output takes one."""
-        return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if self.use_color else text
+        """Return *text*, made printable, in a colour, where standard output takes one."""
+        safe = printable_line(text)
+        return _Styled(f"\x1b[{_COLOURS[colour]}m{safe}\x1b[0m" if self.use_color else safe)
 
-    def data(self, text: str) -> None:
-        """Write a line of data: one of a table, or plain text."""
-        sys.stdout.write((text if isinstance(text, _Line) else printable_line(text)) + "\n")
+    def data(self, *parts: str) -> None:
+        """Write a line of data: one of a table, or parts of which some have a style."""
+        safe = (part if isinstance(part, _Styled) else printable_line(part) for part in parts)
+        sys.stdout.write("".join(safe) + "\n")
 
     def raw(self, data: bytes) -> None:
         """Write exact bytes."""
@@ -137,9 +139,9 @@ class Output:
         spills = room is not None and sum(widths[column] + 2 for column in shown) > room + 2
         for number, row in enumerate(chain(first, iterator)):
             line = _cut(_line(row, widths, shown[:-1] if spills else shown), room)
-            yield _Line(self.style(line, "dim") if number == 0 else line)
+            yield self.style(line, "dim") if number == 0 else line
             if spills and number and row[-1]:
-                yield _Line(_cut(f"    {row[-1]}", room))
+                yield _cut(f"    {row[-1]}", room)
 
     @contextmanager
     def pager(self, wanted: str | None) -> Iterator[IO[str]]:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from nbvc.stores.base import Overwrite
+from nbvc.stores.local import LocalStore
 from tests.command_line import TIMEOUT_SECONDS, CommandLine
 from tests.notebook_samples import code, markdown, notebook, stream
 
@@ -79,6 +81,14 @@ def on_terminal(
     return shown.decode().replace("\r\n", "\n")
 
 
+def put_unindexed(cli: CommandLine) -> None:
+    """Write a version that no record names."""
+    key = cli("resolve", "--json").json["key"]
+    store = LocalStore(cli.folder / ".nbvc/store")
+    store.put(f"workspace/{key}", ONE, mode=Overwrite(), metadata={}, content_type="text/plain")
+    store.close()
+
+
 class TestColour:
     """Only on a terminal, and only where it is wanted."""
 
@@ -87,6 +97,10 @@ class TestColour:
         assert "\x1b[2mVERSION" in on_terminal(churn, "log")
         assert "\x1b[31m" in on_terminal(churn, "diff", "v1", "v2")
         assert "\x1b[31merror:\x1b[0m " in on_terminal(churn, "show", "v9", exit_code=3)
+        assert "\x1b[1mcell 1: code" in on_terminal(churn, "show", "v2", "--summary")
+        assert "\x1b[32mok" in on_terminal(churn, "doctor")
+        put_unindexed(churn)
+        assert "\x1b[33mnote\x1b[0m unindexed" in on_terminal(churn, "check")
 
     @pytest.mark.parametrize(
         ("option", "variables"),
