@@ -226,10 +226,19 @@ def store_value(url: str | None, cwd: Path) -> str:
             f"{url} is no store that nbvc knows.",
             hint="Use s3://bucket, s3://bucket/root, or a folder.",
         )
+    return usable_folder(cwd, url).as_uri()
+
+
+def usable_folder(cwd: Path, typed: str) -> Path:
+    """Return the folder, which need not exist, that a person typed in *cwd*, with links followed.
+
+    Raises:
+        InvalidInput: It can be none.
+    """
     try:
-        return looking.resolve(cwd / url).as_uri()
+        return looking.resolve(cwd / typed)
     except OSError as error:
-        raise InvalidInput(f"{url} is no usable path ({error.strerror}).") from error
+        raise InvalidInput(f"{typed} is no usable path ({error.strerror}).") from error
 
 
 def _namespace(namespace: str | None, login: str, folder: Path) -> str:

@@ -28,7 +28,7 @@ from nbvc.refs import LATEST, AsOf, Selector, parse_ref
 from nbvc.repository import Repository
 from nbvc.repository.settings import read_settings
 from nbvc.stores.base import Blob
-from nbvc.workspace.binding import bind, check_binding, default_namespace
+from nbvc.workspace.binding import bind, check_binding, default_namespace, usable_folder
 from nbvc.workspace.checkout import base_of
 from nbvc.workspace.choosing import find_workspace
 from nbvc.workspace.core import Workspace
@@ -226,7 +226,7 @@ def _bind(
     """
     environment = session.environment
     name = PurePosixPath(location.path).name or "notebooks"
-    folder = (environment.cwd / (destination or name)).resolve()
+    folder = usable_folder(environment.cwd, destination or name)
     drafts = location.area is Area.WORKSPACE and bool(location.path)
     namespace = location.path if drafts else default_namespace(environment.login, folder)
     make_folder(folder)

@@ -12,6 +12,7 @@ from nbvc.environment import Environment
 from nbvc.errors import InvalidConfig, InvalidInput, NbvcError
 from nbvc.stores.opening import FILE_SCHEME, S3_SCHEME, parse_folder, parse_s3_url
 from nbvc.workspace import doctor_here as here
+from nbvc.workspace.binding import usable_folder
 from nbvc.workspace.choosing import find_workspace
 from nbvc.workspace.core import Workspace
 from nbvc.workspace.diagnosis import Check, Diagnosis, Health, examine, failed, unknown
@@ -138,4 +139,4 @@ def _store_url(url: str, cwd: Path) -> str:
     if "://" in url:
         parse_s3_url(url)
         return url.rstrip("/")
-    return (cwd / url).resolve().as_uri()
+    return usable_folder(cwd, url).as_uri()

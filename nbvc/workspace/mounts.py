@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from nbvc import looking
+
 MOUNTS = Path("/proc/self/mountinfo")
 """Linux lists its mounts there (proc(5)); other systems have no such file."""
 
@@ -69,7 +71,9 @@ def is_network(folder: Path) -> str | None:
     Also ``None`` where the system does not say.
     """
     try:
-        found = file_system_of(folder.resolve(), MOUNTS.read_text("utf-8", "surrogateescape"))
+        found = file_system_of(
+            looking.resolve(folder), MOUNTS.read_text("utf-8", "surrogateescape")
+        )
     except OSError:
         return None
     return found if found in NETWORK else None

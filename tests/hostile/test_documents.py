@@ -40,7 +40,7 @@ Commands = Sequence[tuple[str, ...]]
 
 MAIN_READERS = (
     *(("log",), ("log", "--json"), ("status",), ("tag",), ("ls", "--published"), ("show", "t")),
-    *(("resolve", "latest"),),
+    *(("resolve", "latest"), ("check", "--read-data")),
 )
 MAIN_WRITERS = (
     ("save", "-m", "again"),
@@ -52,6 +52,7 @@ READERS = (
     *(("log",), ("log", "--json"), ("log", "-n", "1"), ("tag",), ("tag", "--json"), ("status",)),
     *(("ls",), ("ls", "--json"), ("ls", "--published"), ("ls", "--removed"), ("resolve", "v2")),
     *(("show", "latest"), ("show", "t"), ("show", "published"), ("diff", "v1", "v2"), ("ls", "x")),
+    *(("check", "--json"), ("check", "--read-data"), ("doctor",), ("doctor", "--json"), ("push",)),
     *(("log", "a.ipynb@{2020-01-01}"), ("resolve", "latest~1", "--json"), ("resolve", "t")),
 )
 WRITERS = (

@@ -19,7 +19,7 @@ SECONDS = 60
 LARGE_SECONDS = 300
 READERS = (
     *(("diff", "v1", "v2"), ("diff", "v2", "v1", "--json"), ("diff", "v1", "--stat")),
-    *(("show", "v2", "--summary"), ("status", "--json"), ("log",)),
+    *(("show", "v2", "--summary"), ("status", "--json"), ("log",), ("check", "--read-data")),
 )
 SIDES = ("v1", "v2"), ("v2", "v1"), ("v1",), ("v2",), ("v2", "v2")
 WAYS = (

@@ -56,7 +56,13 @@ OTHER_DOORS = (
         ("init", "s3://b", "--published-prefix", "{}"),
     ),
     *(("migrate", "{}", "--dry-run"), ("-C", "{}", "status"), ("{}",), ("save", "-m", "{}")),
-    *(("--author", "{}", "save"), ("log", "--since", "{}"), ("log", "--author", "{}")),
+    *(
+        ("check", "{}"),
+        ("doctor", "{}"),
+        ("--author", "{}", "save"),
+        ("log", "--since", "{}"),
+        ("log", "--author", "{}"),
+    ),
 )
 
 
