@@ -81,14 +81,11 @@ class Backend:
             return {}
         return {"retain_until": self.lock.from_moment(self.now())}
 
-    def cached(self, name: str, read: Callable[[], bytes | None]) -> bytes | None:
-        """Return what the cache keeps under *name* for this store, or read and keep it."""
-        if self.store_id is None:
-            return read()
-        name = f"{self.store_id}/{name}"
-        data = self.cache.get(name)
-        if data is None:
-            data = read()
-            if data is not None:
-                self.cache.put(name, data)
-        return data
+    def kept(self, name: str) -> bytes | None:
+        """Return what the cache keeps under *name* for this store, if anything."""
+        return None if self.store_id is None else self.cache.get(f"{self.store_id}/{name}")
+
+    def keep(self, name: str, data: bytes) -> None:
+        """Let the cache keep *data*, which never changes, under *name* for this store."""
+        if self.store_id is not None:
+            self.cache.put(f"{self.store_id}/{name}", data)

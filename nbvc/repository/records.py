@@ -13,6 +13,7 @@ from nbvc.manifest.records import (
     check_chain,
     decode,
     encode,
+    follows,
     plan_reads,
     record_hash,
 )
@@ -78,17 +79,26 @@ class Manifest:
             raise IntegrityError(f"The {self._what(number)} is missing from the store.")
         return file
 
-    def find(self, number: int) -> RecordFile | None:
-        """Return the file of record *number*, or ``None`` where there is no such record."""
-        data = sequence.read_entry(self._backend, self._prefix, number)
-        if data is None:
-            return None
-        file = decode(data, what=self._what(number))
-        if file.record.number != number:
-            raise IntegrityError(
-                f"The {self._what(number)} says that it is v{file.record.number}: it was moved."
-            )
-        return file
+    def find(self, number: int, *, fresh: bool = False) -> RecordFile | None:
+        """Return the file of record *number*, or ``None`` where there is no such record.
+
+        Args:
+            number: Of the record.
+            fresh: Read past the cache.
+
+        Raises:
+            IntegrityError: It is damaged, or another record lies in its place.
+        """
+
+        def read(data: bytes) -> RecordFile:
+            file = decode(data, what=self._what(number))
+            if file.record.number != number:
+                raise IntegrityError(
+                    f"The {self._what(number)} says that it is v{file.record.number}: it was moved."
+                )
+            return file
+
+        return sequence.read_entry(self._backend, self._prefix, number, read, fresh=fresh)
 
     def back_from(
         self, newest: RecordFile, oldest: int, in_hand: Sequence[RecordFile] = ()
@@ -107,7 +117,7 @@ class Manifest:
         """
         last: Record | None = None
         for file in self._files_back_from([newest, *in_hand], oldest):
-            for record in file:
+            for record in self._continuing(last, file):
                 if record.number < oldest:
                     return
                 if last is not None:
@@ -194,6 +204,16 @@ class Manifest:
         reached = in_hand[-1].record.number - len(in_hand[-1].recent)
         if reached > oldest:
             yield from self._backend.parallel.map(self.file, plan_reads(reached - 1, oldest))
+
+    def _continuing(self, newer: Record | None, file: RecordFile) -> RecordFile:
+        """Return *file*, or what the store has in its place, if *newer* does not go on with it.
+
+        The cache may hold one that somebody had altered, and that a repair has mended since.
+        """
+        older = next((record for record in file if newer and record.number < newer.number), None)
+        if newer is None or older is None or follows(newer, older):
+            return file
+        return self.find(file.record.number, fresh=True) or file
 
     def _recent(self, head: RecordFile | None, count: int) -> tuple[Record, ...]:
         if head is None or count == 0:

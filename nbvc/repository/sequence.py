@@ -7,9 +7,11 @@ the losers remove theirs and claim the next number (design note 0002).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
+from typing import TypeVar
 
-from nbvc.errors import AccessDenied, PreconditionFailed, VersionNotFound
+from nbvc.errors import AccessDenied, IntegrityError, PreconditionFailed, VersionNotFound
 from nbvc.manifest.layout import entry_key, entry_number
 from nbvc.model import VersionId, WriteId
 from nbvc.repository.backend import Backend
@@ -18,6 +20,8 @@ from nbvc.stores.base import WRITE_ID, Create, Overwrite, VersionEntry
 CONTENT_TYPE = "application/json"
 MAX_CLAIMS = 200
 _FOREIGN_KEYS_TOLERATED = 4
+
+_T = TypeVar("_T")
 
 
 def newest_number(backend: Backend, prefix: str) -> int | None:
@@ -29,13 +33,45 @@ def newest_number(backend: Backend, prefix: str) -> int | None:
     return None
 
 
-def read_entry(backend: Backend, prefix: str, number: int) -> bytes | None:
-    """Return the bytes of entry *number*, or ``None`` where nobody has claimed it.
+def read_entry(
+    backend: Backend,
+    prefix: str,
+    number: int,
+    decode: Callable[[bytes], _T],
+    *,
+    fresh: bool = False,
+) -> _T | None:
+    """Return entry *number* as *decode* reads it, or ``None`` where nobody has claimed it.
 
-    1 request, none when cached; 2 on a store without conditional writes.
+    1 request, none when cached; 2 on a store without conditional writes. What the cache has and
+    *decode* refuses is asked for, and what the store has is read a second time before it counts as
+    damaged; only what can be decoded is kept.
+
+    Args:
+        backend: The store to read.
+        prefix: Of the sequence.
+        number: Of the entry.
+        decode: Turns its bytes into a value.
+        fresh: Read past the cache.
+
+    Raises:
+        IntegrityError: As *decode* says.
     """
     key = entry_key(prefix, number)
-    return backend.cached(key, lambda: _fetch(backend, key))
+    kept = None if fresh else backend.kept(key)
+    if kept is not None:
+        with suppress(IntegrityError):
+            return decode(kept)
+    data = _fetch(backend, key)
+    if data is None:
+        return None
+    try:
+        value = decode(data)
+    except IntegrityError:
+        data = _fetch(backend, key) or data
+        value = decode(data)
+    backend.keep(key, data)
+    return value
 
 
 def claim(backend: Backend, prefix: str, number: int, data: bytes, write_id: WriteId) -> bool:

@@ -28,7 +28,7 @@ def check_states(route: Route, area: Area, key: NotebookKey) -> None:
     number = newest_state_number(route.target, area, key)
     if number is None:
         return
-    ours = sequence.read_entry(route.source, route.source.layout.states(area, key), number)
+    ours = _find_state(route.source, area, key, number)
     if ours is None or ours != _read_state(route.target, area, key, number):
         raise _taken(route, key)
 
@@ -74,10 +74,18 @@ def _latest(backend: Backend, area: Area, key: NotebookKey) -> VersionEntry | No
 
 
 def _read_state(backend: Backend, area: Area, key: NotebookKey, number: int) -> bytes:
-    data = sequence.read_entry(backend, backend.layout.states(area, key), number)
+    data = _find_state(backend, area, key, number)
     if data is None:
         raise IntegrityError(f"The {_what(key, number)} is missing from {backend.store.url}.")
     return data
+
+
+def _find_state(backend: Backend, area: Area, key: NotebookKey, number: int) -> bytes | None:
+    def check(data: bytes) -> bytes:
+        decode(data, what=_what(key, number))
+        return data
+
+    return sequence.read_entry(backend, backend.layout.states(area, key), number, check)
 
 
 def _what(key: NotebookKey, number: int) -> str:

@@ -28,12 +28,16 @@ def read_state_number(backend: Backend, area: Area, key: NotebookKey, number: in
         IntegrityError: It is damaged or missing, or another state lies in its place.
     """
     what = f"state {number} of {key}"
-    data = sequence.read_entry(backend, backend.layout.states(area, key), number)
-    if data is None:
+
+    def read(data: bytes) -> State:
+        state = decode(data, what=what)
+        if state.number != number:
+            raise IntegrityError(f"The {what} says that it is state {state.number}: it was moved.")
+        return state
+
+    state = sequence.read_entry(backend, backend.layout.states(area, key), number, read)
+    if state is None:
         raise IntegrityError(f"The {what} is missing from the store.")
-    state = decode(data, what=what)
-    if state.number != number:
-        raise IntegrityError(f"The {what} says that it is state {state.number}: it was moved.")
     return state
 
 

@@ -22,11 +22,12 @@ from nbvc.errors import (
     StoreNotFound,
     StoreUnavailable,
 )
+from nbvc.manifest.layout import entry_key
 from nbvc.manifest.metadata import from_metadata, to_metadata
 from nbvc.manifest.records import record_hash
 from nbvc.model import Area, Changes, Digest, NotebookKey, Record, Version, VersionId, WriteId
 from nbvc.refs import parse_selector
-from nbvc.repository import Act, Draft, Repository, sequence
+from nbvc.repository import Act, Draft, Repository
 from nbvc.repository.adopting import adoption_id
 from nbvc.repository.migration import MigrationReport, Progress, migrate
 from nbvc.repository.parallel import Parallel
@@ -163,11 +164,11 @@ def log(where: Repository, key: NotebookKey, area: Area = Area.WORKSPACE) -> lis
     ]
 
 
-def states(where: Repository, key: NotebookKey, area: Area) -> list[bytes | None]:
+def states(where: Repository, key: NotebookKey, area: Area) -> list[bytes]:
     """Return the bytes of all states of a notebook."""
     newest = newest_state_number(where.backend, area, key) or 0
     prefix = where.layout.states(area, key)
-    return [sequence.read_entry(where.backend, prefix, each) for each in range(1, newest + 1)]
+    return [where.store.get(entry_key(prefix, each)).data for each in range(1, newest + 1)]
 
 
 def everything(where: Repository, keys: tuple[NotebookKey, ...] = KEYS) -> dict[str, Any]:
