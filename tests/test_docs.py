@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import pytest
 
 from nbvc.repository.findings import Kind
+from nbvc.repository.mendings import MendingKind
 from tests.moto_server import aws_variables, serve_moto
 from tests.pages import PROJECT, SHOWN_HOME, Step, pages, read_blocks, read_session, run_session
 
@@ -108,3 +109,10 @@ def test_each_kind_of_finding_is_in_the_reference() -> None:
     text = (PROJECT / "docs/reference/json.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([a-z-]+)` \| (error|note) \|", text, flags=re.MULTILINE)
     assert rows == [(kind.value, kind.severity.value) for kind in Kind]
+
+
+def test_each_kind_of_mending_is_in_the_reference() -> None:
+    """For programs."""
+    text = (PROJECT / "docs/reference/json.md").read_text(encoding="utf-8")
+    section = text[text.index("## repair") : text.index("## diff")]
+    assert re.findall(r"^\| `([a-z-]+)` \|", section, flags=re.MULTILINE) == [*MendingKind]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nbvc.cli import describing
-from nbvc.cli.context import JsonOption, State, state_of
+from nbvc.cli.context import AllOption, JsonOption, ScopeArgument, State, state_of
 from nbvc.cli.output import count, size
 from nbvc.errors import IntegrityError, InvalidInput
 from nbvc.text import typed
@@ -26,16 +26,8 @@ def register(app: typer.Typer) -> None:
 
 def check(
     context: typer.Context,
-    path: Annotated[
-        str | None,
-        typer.Argument(
-            help="A notebook, a folder or a URL; all of this workspace by default.",
-            show_default=False,
-        ),
-    ] = None,
-    everything: Annotated[
-        bool, typer.Option("--all", help="The whole store, not only your namespace.")
-    ] = False,
+    path: ScopeArgument = None,
+    everything: AllOption = False,
     read_data: Annotated[
         bool, typer.Option("--read-data", help="Compare every byte with its digest.")
     ] = False,
@@ -80,11 +72,11 @@ def check(
     ):
         findings = list(opened) if json else []
         for finding in opened if not json else ():
-            state.output.data(*_line(state, finding))
+            state.output.data(*finding_line(state, finding))
     if json:
         state.output.emit(describing.checked(opened.report, findings, options))
     else:
-        _summarize(state, opened.report, options, path)
+        _summarize(state, opened.report, options, path, everything=everything)
     if opened.report.errors:
         raise typer.Exit(IntegrityError.exit_code)
 
@@ -125,7 +117,7 @@ def _share(text: str | None) -> float:
     return share
 
 
-def _line(state: State, finding: Finding) -> tuple[str, str]:
+def finding_line(state: State, finding: Finding) -> tuple[str, str]:
     """Return a finding as one line: what it is, and how to find it again."""
     facts = [
         f"{name} {value}"
@@ -143,7 +135,14 @@ def _line(state: State, finding: Finding) -> tuple[str, str]:
     return severity, f" {finding.kind}: {finding.message}{more}"
 
 
-def _summarize(state: State, report: CheckReport, options: CheckOptions, path: str | None) -> None:
+def _summarize(
+    state: State,
+    report: CheckReport,
+    options: CheckOptions,
+    path: str | None,
+    *,
+    everything: bool,
+) -> None:
     say = state.output.say
     read = ""
     if options.read_data:
@@ -160,5 +159,5 @@ def _summarize(state: State, report: CheckReport, options: CheckOptions, path: s
             "--read-data reads them all."
         )
     if report.errors:
-        where = f" {typed(path)}" if path is not None else ""
-        state.output.note(f"hint: See what can be mended, and changes nothing: nbvc repair{where}")
+        where = f" {typed(path)}" if path is not None else " --all" if everything else ""
+        state.output.note(f"hint: See what can be mended, without changing it: nbvc repair{where}")

@@ -31,6 +31,7 @@ _MODULES = {
     "mv": "naming",
     "rm": "naming",
     "check": "checking",
+    "repair": "repairing",
     "migrate": "setup",
     "doctor": "doctor",
     "config": "setup",

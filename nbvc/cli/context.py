@@ -134,6 +134,16 @@ RefArgument = Annotated[
         show_default=False,
     ),
 ]
+ScopeArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[PATH]",
+        help="A notebook, a folder or a URL; all of this workspace by default.",
+        autocompletion=_complete_notebook,
+        show_default=False,
+    ),
+]
+AllOption = Annotated[bool, typer.Option("--all", help="The whole store, not only your namespace.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", "-n", help="Say what would be done, and do nothing.")

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from nbvc.repository import Listed, Repository
     from nbvc.repository.checking import CheckOptions, CheckReport
     from nbvc.repository.findings import Finding
+    from nbvc.repository.mendings import Mending
+    from nbvc.repository.repairing import RepairReport
     from nbvc.workspace.delivering import Delivery
     from nbvc.workspace.outbox import Waiting
     from nbvc.workspace.results import NotebookStatus, PublishResult, SaveResult, Status
@@ -164,6 +166,29 @@ def finding(found: Finding) -> dict[str, Any]:
         "message": found.message,
         "expected": found.expected,
         "actual": found.actual,
+    }
+
+
+def mending(made: Mending) -> dict[str, Any]:
+    """Return one mending as ``repair --json`` prints it."""
+    return {
+        "kind": made.kind.value,
+        "area": made.area.value if made.area is not None else None,
+        "key": made.key,
+        "number": made.number,
+        "version_id": made.version_id,
+        "object_key": made.object_key,
+        "message": made.message,
+    }
+
+
+def repaired(report: RepairReport, mendings: Sequence[Mending]) -> dict[str, Any]:
+    """Return a whole repair as ``repair --json`` prints it."""
+    return {
+        "applied": report.applied,
+        "notebooks": report.notebooks,
+        "mendings": [mending(made) for made in mendings],
+        "remaining": [finding(found) for found in report.remaining],
     }
 
 

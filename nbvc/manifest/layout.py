@@ -13,6 +13,7 @@ from nbvc.model import (
     MAX_NUMBER,
     NOTEBOOK_SUFFIX,
     Area,
+    Digest,
     NotebookKey,
     check_key_path,
 )
@@ -21,6 +22,7 @@ INDEX_FOLDER = ".nbvc"
 STORE_FILE = f"{INDEX_FOLDER}/store.json"
 SCRATCH_PREFIX = f"{INDEX_FOLDER}/scratch/"
 _INDEX_OVERHEAD = len("/v/0000000000.json")
+_DAMAGED_DIGITS = _INDEX_OVERHEAD - len("/d/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,3 +118,11 @@ def entry_number(prefix: str, key: str) -> int | None:
         return None
     number = MAX_NUMBER - int(digits)
     return number if number >= 1 and entry_key(prefix, number) == key else None
+
+
+def damaged_key(key: str, digest: Digest) -> str:
+    """Return where a repair keeps bytes that lay in the place of *key*, a record or a state.
+
+    Beside it, where who may write the one may write the other; as long as the longest of those.
+    """
+    return f"{key.rpartition('/')[0].rpartition('/')[0]}/d/{digest[:_DAMAGED_DIGITS]}"

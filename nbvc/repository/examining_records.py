@@ -156,7 +156,9 @@ class RecordExaminer:
             return None
         try:
             file = parse(content.data, what=f"record of v{number} of {self._key}")
-        except (IntegrityError, StoreMisconfigured) as error:
+        except StoreMisconfigured as error:
+            return finding(kind=Kind.NEWER_FORMAT, message=error.message)
+        except IntegrityError as error:
             return finding(kind=Kind.DAMAGED_RECORD, message=error.message)
         why = self._difference(number, file.record, tuple(file.recent))
         return finding(kind=Kind.ALTERED_RECORD, message=f"{name} {why}") if why else None

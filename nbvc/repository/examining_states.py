@@ -121,24 +121,28 @@ class StateExaminer:
                 good.append((state, digest))
             if entry == readable:
                 actual = digest
-                if problem:
-                    fault = Kind.DAMAGED_STATE, problem
+                fault = problem
         if fault is None and actual != good[0][1]:
             fault = Kind.DAMAGED_STATE, f"The {self._what(number)} was written over."
         return _Read(good=good[0] if good else None, actual=actual, fault=fault)
 
-    def _decode(self, number: int, content: Content) -> tuple[State | None, str]:
+    def _decode(
+        self, number: int, content: Content
+    ) -> tuple[State | None, tuple[Kind, str] | None]:
         """Return the state, or what is wrong with it."""
         what = self._what(number)
         if content.data is None:
-            return None, f"The {what} cannot be read: {content.problem}"
+            return None, (Kind.DAMAGED_STATE, f"The {what} cannot be read: {content.problem}")
         try:
             state = decode(content.data, what=what)
-        except (IntegrityError, StoreMisconfigured) as error:
-            return None, error.message
+        except StoreMisconfigured as error:
+            return None, (Kind.NEWER_FORMAT, error.message)
+        except IntegrityError as error:
+            return None, (Kind.DAMAGED_STATE, error.message)
         if state.number != number:
-            return None, f"The {what} holds state {state.number}: it was moved or exchanged."
-        return state, ""
+            message = f"The {what} holds state {state.number}: it was moved or exchanged."
+            return None, (Kind.DAMAGED_STATE, message)
+        return state, None
 
     def _take(self, number: int, found: _Read) -> None:
         if found.good is not None:

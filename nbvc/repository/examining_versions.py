@@ -305,11 +305,17 @@ class VersionExaminer:
             )
 
     def _report_null(self) -> None:
-        if NULL in self._versions:
+        if next(iter(self._versions), None) == NULL:
             self._find(
                 Kind.NULL_VERSION,
-                f"{self._key} has a version that was stored without versioning: "
+                f"The latest version of {self._key} was stored without versioning: "
                 "a later write without versioning would replace it.",
+                version_id=NULL,
+            )
+        elif NULL in self._versions:
+            self._find(
+                Kind.OLD_NULL_VERSION,
+                f"{self._key} has an older version that was stored without versioning.",
                 version_id=NULL,
             )
 

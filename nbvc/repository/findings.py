@@ -36,12 +36,14 @@ class Kind(StrEnum):
     """A state that cannot be read, or that was changed since it was written."""
     MISSING_STATE = "missing-state"
     """A state that is not in the store, and that no later one replaces."""
+    NEWER_FORMAT = "newer-format"
+    """A file of the index that a newer release of nbvc wrote; this one cannot judge it."""
     DANGLING_TAG = "dangling-tag"
     """A tag at a number that no record has."""
     PUBLISHED_DIFFERS = "published-differs"
     """A published version whose bytes are not those of its source."""
     NULL_VERSION = "null-version"
-    """A version that was stored without versioning: the next such write replaces it."""
+    """The latest version was stored without versioning: the next such write replaces it."""
     DAMAGED_SETTINGS = "damaged-settings"
     """The file in which the store describes itself is missing or cannot be read."""
     DAMAGED_STORE = "damaged-store"
@@ -56,6 +58,8 @@ class Kind(StrEnum):
     """A missing version of which a repair has said so."""
     SUPERSEDED_DAMAGE = "superseded-damage"
     """A damaged, altered or missing state that a later good one replaced."""
+    OLD_NULL_VERSION = "old-null-version"
+    """An older version that was stored without versioning: it has no version ID of its own."""
     NOT_LOCKED = "not-locked"
     """The newest version can be deleted, though the store is set to lock versions."""
 
@@ -72,6 +76,7 @@ _NOTES = frozenset(
         Kind.REBUILT_RECORD,
         Kind.GONE,
         Kind.SUPERSEDED_DAMAGE,
+        Kind.OLD_NULL_VERSION,
         Kind.NOT_LOCKED,
     }
 )

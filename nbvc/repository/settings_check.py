@@ -25,6 +25,7 @@ def check_settings(backend: Backend) -> Iterator[Finding]:
 
 def _fault(backend: Backend) -> Finding | None:
     data: bytes | None = None
+    kind = Kind.DAMAGED_SETTINGS
     try:
         data = backend.store.get(STORE_FILE).data
         settings = decode(data)
@@ -32,14 +33,16 @@ def _fault(backend: Backend) -> Finding | None:
         if backend.store_id is None:
             return None
         message = f"The file {STORE_FILE} of the store is missing."
-    except (IntegrityError, StoreMisconfigured) as error:
+    except StoreMisconfigured as error:
+        kind, message = Kind.NEWER_FORMAT, error.message
+    except IntegrityError as error:
         message = error.message
     else:
         if backend.store_id in {None, settings.store_id}:
             return None
         message = f"The file {STORE_FILE} is of another store than the one that is known here."
     return Finding(
-        kind=Kind.DAMAGED_SETTINGS,
+        kind=kind,
         message=message,
         object_key=STORE_FILE,
         actual=Digest.of(data) if data is not None else None,

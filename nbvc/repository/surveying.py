@@ -104,7 +104,7 @@ class Survey:
 
     def again(self, surveyed: Surveyed) -> Surveyed:
         """Return what there is of a notebook now, in the same areas."""
-        areas = tuple(surveyed.examinations)
+        areas = tuple(surveyed.examinations) or BOTH
         return self._examine(scan_one(self._backend, areas, surveyed.key))
 
     def take_failures(self) -> list[Finding]:

@@ -33,6 +33,7 @@ from nbvc.workspace.settings import CONFIG_FILE, CONTROL_FOLDER, EMBEDDED
 if TYPE_CHECKING:
     from nbvc.diffing import Diff, DiffOptions
     from nbvc.repository.checking import Check
+    from nbvc.repository.repairing import Repair
     from nbvc.workspace.delivering import Delivered, Delivery
     from nbvc.workspace.results import CheckoutResult, PublishResult, SaveResult, Status
 
@@ -393,6 +394,33 @@ class Workspace:
             read_data=read_data, sample=sample, seed=seed, now=self.session.environment.now()
         )
         return checking.check(self, path, options, everything=everything, progress=progress)
+
+    def repair(
+        self,
+        path: str | Path | None = None,
+        *,
+        everything: bool = False,
+        apply: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Repair:
+        """Mend what :meth:`check` finds, or only say what would be done.
+
+        Iterate over the result for what is mended, which comes as a stream; then ask it for its
+        ``report``. No version of a notebook is deleted or written over. Idempotent: what was cut
+        off is finished by the next one.
+
+        Args:
+            path: A notebook or a folder, which need not exist here; ``None``: the whole namespace.
+            everything: Repair the whole store, instead of *path*.
+            apply: Write, instead of only saying what would be written.
+            progress: Told of notebooks so far, and 0.
+
+        Raises:
+            NotebookNotFound: There is no notebook of that path; raised while iterating.
+        """
+        from nbvc.workspace import repairing
+
+        return repairing.repair(self, path, everything=everything, apply=apply, progress=progress)
 
     # Bring back
 

@@ -12,42 +12,9 @@ import pytest
 
 from nbvc.manifest.layout import STORE_FILE
 from nbvc.model import Digest
-from nbvc.stores.local import LocalStore
+from tests.cli.embedded import ONE, TWO, key_of, lose_a_version, store_of
 from tests.command_line import CommandLine
-from tests.notebook_samples import code, notebook
 from tests.repository.damaging import entries, overwrite, rewrite
-
-ONE, TWO = notebook(code("1")), notebook(code("2"))
-
-
-@pytest.fixture
-def saved(project: CommandLine) -> CommandLine:
-    """Return a workspace with two notebooks of two versions each; one is published."""
-    for name in ("mine.ipynb", "sub/other.ipynb"):
-        for data in (ONE, TWO):
-            project.write(name, data)
-            project("save")
-    project("publish", "mine.ipynb@v1")
-    return project
-
-
-def store_of(cli: CommandLine) -> LocalStore:
-    """Return the embedded store of a workspace."""
-    return LocalStore(cli.folder / ".nbvc" / "store")
-
-
-def key_of(cli: CommandLine, path: str) -> str:
-    """Return the notebook key of a path."""
-    return str(cli("resolve", f"{path}@v1", "--json").json["key"])
-
-
-def lose_a_version(cli: CommandLine) -> str:
-    """Delete v1 of ``mine.ipynb`` for good; return its version ID."""
-    found = cli("resolve", "mine.ipynb@v1", "--json").json
-    store = store_of(cli)
-    store.delete_version(f"workspace/{found['key']}", found["version_id"])
-    store.close()
-    return str(found["version_id"])
 
 
 def test_a_healthy_workspace_is_said_to_be_so(saved: CommandLine) -> None:

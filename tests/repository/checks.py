@@ -1,4 +1,4 @@
-"""Run a check in a test, and tell its findings briefly."""
+"""Run a check or a repair in a test, and tell its findings briefly."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from datetime import UTC, datetime
 from nbvc.repository.checking import Check, CheckOptions, CheckReport
 from nbvc.repository.findings import Finding, Kind
 from nbvc.repository.lock import Lock
+from nbvc.repository.mendings import Mending
+from nbvc.repository.repairing import Repair, RepairReport
+from nbvc.repository.surveying import Scope
 from nbvc.stores.base import Store
-from tests.repository.support import open_repository
+from tests.repository.support import act, open_repository
 
 NOW = CheckOptions(now=datetime(2026, 8, 1, tzinfo=UTC))
 """Options for a store in which nobody is at work."""
@@ -30,6 +33,24 @@ def run_check(
     findings = list(check)
     repository.backend.parallel.close()
     return findings, check.report
+
+
+def run_repair(
+    store: Store, *, apply: bool = True, scope: Scope = NOW, settings: bool = True
+) -> tuple[list[Mending], RepairReport]:
+    """Repair a store to the end; return what was mended and the report.
+
+    Args:
+        store: The store.
+        apply: Whether to write anything.
+        scope: What part of it.
+        settings: Whether what ``store.json`` says is known.
+    """
+    repository = open_repository(store, prepared=settings)
+    repair = Repair(repository.backend, scope, act("repair"), apply=apply)
+    mendings = list(repair)
+    repository.backend.parallel.close()
+    return mendings, repair.report
 
 
 def named(findings: Iterable[Finding]) -> Sequence[tuple[Kind, str | None, int | None]]:

@@ -13,9 +13,10 @@ from moto import mock_aws
 from nbvc.manifest.layout import Layout
 from nbvc.model import VersionId
 from nbvc.repository.findings import Kind
+from nbvc.repository.mendings import MendingKind
 from nbvc.stores.s3 import S3Store
 from tests.histories import generate
-from tests.repository.checks import named, run_check
+from tests.repository.checks import named, run_check, run_repair
 from tests.repository.damaging import (
     alter_record,
     data_key,
@@ -110,19 +111,44 @@ def test_damage_to_a_bucket_is_named(bucket: S3Store) -> None:
 def test_a_version_from_before_versioning_is_told(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Its ID is null: the next write without versioning would replace it."""
+    """Its ID is null: while it is the latest, a write without versioning would replace it."""
     isolate_aws_settings(monkeypatch, tmp_path)
     with mock_aws():
         store = new_bucket(None, versioning=False)
         store._client.put_object(Bucket=store.bucket, Key=data_key(), Body=b"old")
         store.administration.enable_versioning()
         write_settings(store)
+        findings, _ = run_check(store, read_data=True)
+        assert named(findings) == [(Kind.NULL_VERSION, KEY, None)]
         put_foreign(store, b"new")
         findings, _ = run_check(store, read_data=True)
         assert sorted(named(findings), key=str) == [
-            (Kind.NULL_VERSION, KEY, None),
+            (Kind.OLD_NULL_VERSION, KEY, None),
             (Kind.UNINDEXED_VERSION, KEY, None),
         ]
+        store.close()
+
+
+def test_repair_gives_a_latest_version_without_versioning_a_version_id(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The same bytes once more, on top, so that no later write can replace them."""
+    isolate_aws_settings(monkeypatch, tmp_path)
+    with mock_aws():
+        store = new_bucket(None, versioning=False)
+        store._client.put_object(Bucket=store.bucket, Key=data_key(), Body=b"old")
+        store.administration.enable_versioning()
+        write_settings(store)
+        mendings, report = run_repair(store)
+        assert [m.kind for m in mendings] == [
+            MendingKind.NUMBERED_NULL,
+            MendingKind.ADOPTED_VERSION,
+        ]
+        assert report.remaining == ()
+        findings, _ = run_check(store, read_data=True)
+        assert named(findings) == [(Kind.OLD_NULL_VERSION, KEY, None)]
+        assert find(open_repository(store), "latest").number == 1
+        assert run_repair(store)[0] == []
         store.close()
 
 

@@ -259,7 +259,7 @@ def test_a_record_of_a_newer_format_is_named_with_what_to_do(store: LocalStore) 
 
     rewrite(store, record_key(2), seal(json.loads(document)))
     examination = look(store)
-    assert found(examination) == [(Kind.DAMAGED_RECORD, 2)]
+    assert found(examination) == [(Kind.NEWER_FORMAT, 2)]
     assert "format 2" in examination.findings[0].message
 
 

@@ -1,0 +1,61 @@
+"""Give a version ID to a latest version that was stored without versioning."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from nbvc.errors import PreconditionFailed
+from nbvc.manifest.metadata import Provenance, to_metadata
+from nbvc.model import Digest
+from nbvc.repository.acts import Act
+from nbvc.repository.backend import Backend
+from nbvc.repository.examining import Examination
+from nbvc.repository.examining_versions import NULL
+from nbvc.repository.findings import Finding, Kind
+from nbvc.repository.mendings import Mending, MendingKind, Step
+from nbvc.repository.saving import CONTENT_TYPE
+from nbvc.stores.base import Replace, VersionEntry
+
+
+def null_steps(
+    backend: Backend, examination: Examination, act: Act
+) -> tuple[list[Step], frozenset[Finding]]:
+    """Return how to keep the latest version safe, and the findings that this mends.
+
+    Nothing where the store has no conditional writes: the bytes are put once more, and must not
+    come to lie above what somebody saves meanwhile.
+    """
+    covered = frozenset(f for f in examination.findings if f.kind is Kind.NULL_VERSION)
+    able = backend.capabilities.conditional_replace
+    if not covered or examination.removed or not able:
+        return [], frozenset()
+    entry = examination.listed[0]
+    mending = Mending(
+        kind=MendingKind.NUMBERED_NULL,
+        message=f"The latest version of {examination.key} is stored again, with a version ID.",
+        area=examination.area,
+        key=examination.key,
+        version_id=NULL,
+        object_key=entry.key,
+    )
+    run = partial(_store_again, backend, examination, entry, act)
+    return [Step(mendings=(mending,), run=run)], covered
+
+
+def _store_again(backend: Backend, examination: Examination, entry: VersionEntry, act: Act) -> bool:
+    blob = backend.store.get(entry.key, NULL)
+    provenance = Provenance(
+        digest=Digest.of(blob.data), write_id=act.write_id, saved_at=entry.modified_at
+    )
+    try:
+        backend.store.put(
+            entry.key,
+            blob.data,
+            mode=Replace(entry.etag),
+            metadata=to_metadata(provenance),
+            content_type=CONTENT_TYPE,
+            **backend.locking(examination.area),
+        )
+    except PreconditionFailed:  # somebody saved meanwhile
+        return False
+    return True
