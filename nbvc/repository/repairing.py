@@ -18,6 +18,7 @@ from nbvc.repository.findings import Finding, Kind, Severity
 from nbvc.repository.mendings import Mending, Step
 from nbvc.repository.repairing_nulls import null_steps
 from nbvc.repository.repairing_records import RecordRepair
+from nbvc.repository.repairing_renames import RenameFinder
 from nbvc.repository.repairing_settings import SettingsRepair
 from nbvc.repository.repairing_states import StateRepair
 from nbvc.repository.surveying import Scope, Survey, Surveyed
@@ -69,6 +70,7 @@ class Repair:
         self._progress = progress
         self._survey = Survey(backend, scope, thorough=True)
         self._report = RepairReport(applied=apply)
+        self._renames = RenameFinder(backend, act)
         self._unmended: list[Surveyed] = []
 
     @property
@@ -91,13 +93,19 @@ class Repair:
         settings = SettingsRepair(self._backend, self._act)
         yield from self._done(settings.steps())
         remaining = settings.remaining() if self._apply else []
+        renamed: list[Surveyed] = []
         for surveyed in self._survey:
-            yield from self._mend(surveyed)
+            self._renames.note(surveyed)
+            if self._renames.is_copy(surveyed):
+                renamed.append(surveyed)
+            else:
+                yield from self._mend(surveyed)
             remaining += self._survey.take_failures()
             notebooks = self._report.notebooks + bool(surveyed.examinations)
             self._report = replace(self._report, notebooks=notebooks)
             if self._progress is not None:
                 self._progress(notebooks, 0)
+        yield from self._mend_renamed(renamed)
         # Some can be mended only after what lies under another name was.
         unmended, self._unmended = self._unmended, []
         for surveyed in unmended:
@@ -107,6 +115,21 @@ class Repair:
                 self._unmended.append(surveyed)
         remaining += [f for surveyed in self._unmended for f in surveyed.findings]
         self._report = replace(self._report, remaining=tuple(remaining))
+
+    def _mend_renamed(self, renamed: list[Surveyed]) -> Iterator[Mending]:
+        """Mend what was renamed and has lost its index, each after the names before it."""
+        waiting = {surveyed.key: surveyed for surveyed in renamed}
+        while waiting:
+            ready = [s for s in waiting.values() if self._renames.source(s) not in waiting]
+            for surveyed in ready or [*waiting.values()]:
+                del waiting[surveyed.key]
+                step = self._renames.step(surveyed)
+                linked = list(self._done([step] if step is not None else []))
+                yield from linked
+                if self._apply:
+                    yield from self._mend(self._survey.again(surveyed))
+                elif not linked:
+                    yield from self._mend(surveyed)
 
     def _mend(self, surveyed: Surveyed) -> Iterator[Mending]:
         told: set[Mending] = set()

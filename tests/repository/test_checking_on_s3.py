@@ -108,6 +108,37 @@ def test_damage_to_a_bucket_is_named(bucket: S3Store) -> None:
     repository.close()
 
 
+def test_repair_brings_everything_back_on_a_bucket(bucket: S3Store) -> None:
+    """Written over, deleted, deleted for good, altered, and then all of the index at once."""
+    repository = open_repository(bucket)
+    known = save_many(repository, 8)
+    repository.set_tag(KEY, "red", 1, act())
+    repository.set_tag(KEY, "green", 2, act())
+    repository.publish(find(repository, "v8"), KEY, act())
+    save(repository, b"v9", known)
+    put_foreign(bucket, b"foreign")
+    overwrite(bucket, record_key(2), b"garbage")
+    bucket.delete(record_key(4))
+    rewrite(bucket, record_key(5), alter_record(bucket, 5, lambda r: replace(r, author="eve")))
+    rewrite(bucket, record_key(7), b"garbage")
+    bucket.delete_version(data_key(), read_record(bucket, 6).record.version_id)
+    rewrite(bucket, state_key(2), b"")
+    _, report = run_repair(bucket)
+    assert report.remaining == ()
+    findings, _ = run_check(bucket, read_data=True)
+    assert {finding.kind for finding in findings} == {Kind.GONE, Kind.SUPERSEDED_DAMAGE}
+    whole = {(version.number, version.digest) for version in repository.log(KEY)}
+    assert {number for number, _ in whole} == set(range(1, 11))
+    for entry in list(bucket.list_versions(".nbvc/workspace/")):
+        bucket.delete_version(entry.key, entry.version_id)
+    _, report = run_repair(bucket)
+    assert report.remaining == ()
+    again = {(version.number, version.digest) for version in open_repository(bucket).log(KEY)}
+    # What neither record nor version tells any more has the digest of nothing.
+    assert {each for each in whole if each[0] != 6} == {each for each in again if each[0] != 6}
+    repository.close()
+
+
 def test_a_version_from_before_versioning_is_told(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ from nbvc.errors import NbvcError
 from nbvc.manifest import records
 from nbvc.manifest.layout import STORE_FILE
 from nbvc.manifest.records import record_hash
-from nbvc.model import Area, Digest
+from nbvc.model import Area, Digest, NotebookKey
 from nbvc.repository.findings import Kind
 from nbvc.repository.mendings import MendingKind
 from nbvc.stores.base import Store
@@ -32,6 +32,7 @@ from tests.repository.damaging import (
 from tests.repository.support import (
     KEY,
     OTHER,
+    THIRD,
     act,
     contents,
     draft,
@@ -141,6 +142,32 @@ def test_every_index_that_is_lost_is_made_again_from_the_bucket_alone(store: Mem
     assert report.remaining == ()
     assert index(store) == before
     assert contents(open_repository(store)) == whole
+
+
+@pytest.mark.parametrize("names", [(KEY, OTHER, THIRD), (OTHER, KEY, THIRD), (THIRD, OTHER, KEY)])
+def test_renames_are_found_again_from_the_bucket_alone(
+    store: MemoryStore, names: tuple[NotebookKey, ...]
+) -> None:
+    """Records and states of all three names are lost: the numbers go on through them as before."""
+    repository = open_repository(store)
+    save_many(repository, 3, key=names[0])
+    known = repository.rename(names[0], names[1], act("a better name"))
+    known = save(repository, b"v5", known, key=names[1])
+    known = repository.rename(names[1], names[2], act("the best name"))
+    save(repository, b"v7", known, key=names[2])
+    whole = [(v.number, v.key, v.message) for v in repository.log(names[2])]
+    before = index(store)
+    for key in before:
+        purge(store, key)
+    _, report = run_repair(store)
+    assert report.remaining == ()
+    repository = open_repository(store)
+    assert [(v.number, v.key, v.message) for v in repository.log(names[2])] == whole
+    after = index(store)
+    assert {key: after[key] for key in before if "/v/" in key} == {
+        key: data for key, data in before.items() if "/v/" in key
+    }
+    assert_clean(store)
 
 
 def test_a_dry_run_writes_nothing_and_says_what_is_done_then(store: MemoryStore) -> None:
