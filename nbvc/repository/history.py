@@ -5,7 +5,7 @@ The listing is the truth, the manifest its index: a version that no record names
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -19,7 +19,8 @@ from nbvc.repository.backend import Backend
 from nbvc.repository.joining import LOOKAHEAD, Join
 from nbvc.repository.records import Manifest
 from nbvc.repository.repeats import Repeats
-from nbvc.repository.states import newest_state_number, read_state, read_state_number
+from nbvc.repository.sequence import Newest, newest_entry
+from nbvc.repository.states import read_newest, read_state
 from nbvc.stores.base import VersionEntry
 
 MAX_LOOKED_INTO = 64
@@ -53,11 +54,11 @@ class History:
         start = backend.parallel.start
         count = _PAGE if limit is None else min(limit + LOOKAHEAD, _PAGE)
         listing = start(lambda: list(self._own_entries(count)))
-        state_number = start(lambda: newest_state_number(backend, area, key))
+        newest_state = start(lambda: newest_entry(backend, backend.layout.states(area, key)))
         published = start(self._read_published)
-        number = self._manifest.newest_number()
-        files = [start(partial(self._manifest.find, n)) for n in self._first_reads(number)]
-        self.state = self._read_state(state_number())
+        newest = self._manifest.newest_entry()
+        files = [start(read) for read in self._first_reads(newest)]
+        self.state = self._read_state(newest_state())
         self.files = [found for file in files if (found := file()) is not None]
         self._published = published()
         self._listing = listing()
@@ -194,17 +195,20 @@ class History:
     def _look_into(self, version: Version) -> Provenance:
         return read_provenance(self._backend, version)
 
-    def _first_reads(self, number: int | None) -> list[int]:
-        """Return the numbers whose files hold the first page."""
-        if number is None:
-            return []
+    def _first_reads(self, newest: Newest | None) -> Iterator[Callable[[], RecordFile | None]]:
+        """Yield what reads the files that hold the first page."""
+        if newest is None:
+            return
         wanted = (self._limit or FIRST_PAGE) + LOOKAHEAD
-        return list(islice(plan_reads(number, max(1, number - wanted + 1)), 16))
+        yield partial(self._manifest.find, newest.number, etag=newest.etag)
+        numbers = plan_reads(newest.number, max(1, newest.number - wanted + 1))
+        for number in islice(numbers, 1, 16):
+            yield partial(self._manifest.find, number)
 
-    def _read_state(self, number: int | None) -> State | None:
-        if number is None:
+    def _read_state(self, newest: Newest | None) -> State | None:
+        if newest is None:
             return None
-        return read_state_number(self._backend, self._area, self._key, number)
+        return read_newest(self._backend, self._area, self._key, newest)
 
     def _read_published(self) -> Provenance | None:
         if self._area is Area.PUBLISHED:

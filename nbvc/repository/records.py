@@ -56,6 +56,10 @@ class Manifest:
         self._key = key
         self._prefix = backend.layout.records(area, key)
 
+    def newest_entry(self) -> sequence.Newest | None:
+        """Return the newest number and its ETag, or ``None`` where there is none. 1 request."""
+        return sequence.newest_entry(self._backend, self._prefix)
+
     def newest_number(self) -> int | None:
         """Return the newest number, or ``None`` where there is none. 1 request."""
         return sequence.newest_number(self._backend, self._prefix)
@@ -65,25 +69,32 @@ class Manifest:
 
         2 requests; 1 where the record is cached.
         """
-        number = self.newest_number()
-        return None if number is None else self.file(number)
+        newest = self.newest_entry()
+        return None if newest is None else self.file(newest.number, etag=newest.etag)
 
-    def file(self, number: int) -> RecordFile:
+    def file(self, number: int, *, etag: str | None = None) -> RecordFile:
         """Return the file of a record that is known to exist. 1 request; none when cached.
+
+        Args:
+            number: Of the record.
+            etag: Of its file, where it was listed.
 
         Raises:
             IntegrityError: It is damaged, or missing in the middle of the sequence.
         """
-        file = self.find(number)
+        file = self.find(number, etag=etag)
         if file is None:
             raise IntegrityError(f"The {self._what(number)} is missing from the store.")
         return file
 
-    def find(self, number: int, *, fresh: bool = False) -> RecordFile | None:
+    def find(
+        self, number: int, *, etag: str | None = None, fresh: bool = False
+    ) -> RecordFile | None:
         """Return the file of record *number*, or ``None`` where there is no such record.
 
         Args:
             number: Of the record.
+            etag: Of its file, where it was listed.
             fresh: Read past the cache.
 
         Raises:
@@ -98,7 +109,9 @@ class Manifest:
                 )
             return file
 
-        return sequence.read_entry(self._backend, self._prefix, number, read, fresh=fresh)
+        return sequence.read_entry(
+            self._backend, self._prefix, number, read, etag=etag, fresh=fresh
+        )
 
     def back_from(
         self, newest: RecordFile, oldest: int, in_hand: Sequence[RecordFile] = ()

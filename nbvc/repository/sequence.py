@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TypeVar
 
 from nbvc.errors import AccessDenied, IntegrityError, PreconditionFailed, VersionNotFound
@@ -24,13 +25,32 @@ _FOREIGN_KEYS_TOLERATED = 4
 _T = TypeVar("_T")
 
 
-def newest_number(backend: Backend, prefix: str) -> int | None:
-    """Return the newest number claimed under *prefix*, or ``None``. 1 request."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newest:
+    """The newest entry of a sequence, as it is listed.
+
+    Attributes:
+        number: Its number.
+        etag: Its ETag, which tells whether a kept copy of it is still the same.
+    """
+
+    number: int
+    etag: str
+
+
+def newest_entry(backend: Backend, prefix: str) -> Newest | None:
+    """Return the newest entry claimed under *prefix*, or ``None``. 1 request."""
     for entry in backend.store.list_keys(prefix, limit=_FOREIGN_KEYS_TOLERATED):
         number = entry_number(prefix, entry.key)
         if number is not None:
-            return number
+            return Newest(number=number, etag=entry.etag)
     return None
+
+
+def newest_number(backend: Backend, prefix: str) -> int | None:
+    """Return the newest number claimed under *prefix*, or ``None``. 1 request."""
+    newest = newest_entry(backend, prefix)
+    return None if newest is None else newest.number
 
 
 def read_entry(
@@ -39,6 +59,7 @@ def read_entry(
     number: int,
     decode: Callable[[bytes], _T],
     *,
+    etag: str | None = None,
     fresh: bool = False,
 ) -> _T | None:
     """Return entry *number* as *decode* reads it, or ``None`` where nobody has claimed it.
@@ -52,13 +73,16 @@ def read_entry(
         prefix: Of the sequence.
         number: Of the entry.
         decode: Turns its bytes into a value.
+        etag: Its ETag, where it was listed: what is kept under another one is asked for again. An
+            entry never changes, but an index that was lost may have been made anew.
         fresh: Read past the cache.
 
     Raises:
         IntegrityError: As *decode* says.
     """
     key = entry_key(prefix, number)
-    kept = None if fresh else backend.kept(key)
+    is_good = not fresh and (etag is None or backend.kept(_etag_name(key)) == etag.encode())
+    kept = backend.kept(key) if is_good else None
     if kept is not None:
         with suppress(IntegrityError):
             return decode(kept)
@@ -71,7 +95,13 @@ def read_entry(
         data = _fetch(backend, key) or data
         value = decode(data)
     backend.keep(key, data)
+    if etag is not None:
+        backend.keep(_etag_name(key), etag.encode())
     return value
+
+
+def _etag_name(key: str) -> str:
+    return f"{key}#etag"
 
 
 def claim(backend: Backend, prefix: str, number: int, data: bytes, write_id: WriteId) -> bool:

@@ -21,12 +21,13 @@ def newest_state_number(backend: Backend, area: Area, key: NotebookKey) -> int |
     return sequence.newest_number(backend, backend.layout.states(area, key))
 
 
-def read_state_number(backend: Backend, area: Area, key: NotebookKey, number: int) -> State:
-    """Return a state that is known to exist. 1 request; none when cached.
+def read_newest(backend: Backend, area: Area, key: NotebookKey, newest: sequence.Newest) -> State:
+    """Return the newest state, which is known to exist. 1 request; none when cached.
 
     Raises:
         IntegrityError: It is damaged or missing, or another state lies in its place.
     """
+    number = newest.number
     what = f"state {number} of {key}"
 
     def read(data: bytes) -> State:
@@ -35,7 +36,8 @@ def read_state_number(backend: Backend, area: Area, key: NotebookKey, number: in
             raise IntegrityError(f"The {what} says that it is state {state.number}: it was moved.")
         return state
 
-    state = sequence.read_entry(backend, backend.layout.states(area, key), number, read)
+    prefix = backend.layout.states(area, key)
+    state = sequence.read_entry(backend, prefix, number, read, etag=newest.etag)
     if state is None:
         raise IntegrityError(f"The {what} is missing from the store.")
     return state
@@ -47,8 +49,8 @@ def read_state(backend: Backend, area: Area, key: NotebookKey) -> State | None:
     Raises:
         IntegrityError: It is damaged.
     """
-    number = newest_state_number(backend, area, key)
-    return None if number is None else read_state_number(backend, area, key, number)
+    newest = sequence.newest_entry(backend, backend.layout.states(area, key))
+    return None if newest is None else read_newest(backend, area, key, newest)
 
 
 def change_state(

@@ -15,6 +15,7 @@ from tests.repository.support import (
     contents,
     numbers,
     open_repository,
+    save,
     save_many,
 )
 from tests.stores.counting import CountingStore
@@ -71,3 +72,21 @@ def test_an_altered_record_in_the_cache_gives_way_to_the_mended_one(altered: int
     rewrite(store, record_key(altered), good)
     assert contents(repository) == whole
     assert cache.kept[f"store/{record_key(altered)}"] == good
+
+
+def test_an_index_that_was_made_anew_replaces_what_the_cache_has() -> None:
+    """Another history under the same numbers, as after a loss: records and states are read anew."""
+    store, cache = MemoryStore(), DictCache()
+    save_many(open_repository(store), 20)
+    open_repository(store).set_tag(KEY, "good", 3, act())
+    repository = open_repository(store, cache=cache)
+    assert contents(repository)
+    assert repository.tags(KEY) == {"good": 3}
+    for entry in list(store.list_versions(".nbvc/")) + list(store.list_versions("workspace/")):
+        store.delete_version(entry.key, entry.version_id)
+    known = None
+    for number in range(1, 21):
+        known = save(open_repository(store), b"new %d" % number, known)
+    open_repository(store).set_tag(KEY, "other", 5, act())
+    assert contents(repository) == [b"new %d" % number for number in range(20, 0, -1)]
+    assert repository.tags(KEY) == {"other": 5}
