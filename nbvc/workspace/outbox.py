@@ -2,18 +2,20 @@
 
 ::
 
-    .nbvc/outbox/0000000007.new      a version that was never sent
-    .nbvc/outbox/0000000006.sent     one that was: it may be in the store
-    .nbvc/outbox/0000000005.damaged  one whose bytes the disk has damaged
-    .nbvc/outbox/failure.json        why the last delivery stopped
-    .nbvc/outbox/lock                held by who delivers
+    .nbvc/outbox/0000000007-<write ID>.new      a version that was never sent
+    .nbvc/outbox/0000000006-<write ID>.sent     one that was: it may be in the store
+    .nbvc/outbox/0000000005-<write ID>.damaged  one whose bytes the disk has damaged
+    .nbvc/outbox/failure.json                   why the last delivery stopped
+    .nbvc/outbox/lock                           held by who delivers
 
 A file is one version: a sealed JSON document in the first line says what it is, and the exact bytes
-of the notebook follow. So ``tail -n +2`` brings them back without nbvc.
+of the notebook follow. So ``tail -n +2`` brings them back without nbvc. Two that were saved at once
+may have one place; the write ID keeps their names apart, whichever of them is sent first.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -22,13 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from nbvc.durable import sync_folder
-from nbvc.errors import (
-    AlreadyExists,
-    Conflict,
-    IntegrityError,
-    NbvcError,
-    StoreUnavailable,
-)
+from nbvc.errors import Conflict, IntegrityError, NbvcError, StoreUnavailable
 from nbvc.manifest.sealing import FORMAT, MALFORMED, format_time, parse_time, seal, unseal
 from nbvc.model import Changes, Digest, NotebookKey, VersionId, WriteId
 from nbvc.workspace.files import create_file, explained, make_folder, sweep, write_file
@@ -38,7 +34,9 @@ MAX_HEADER_BYTES = 64 * 1024
 _NEW, _SENT, _DAMAGED = ".new", ".sent", ".damaged"
 _FAILURE = "failure.json"
 _LOCK = "lock"
-_MAX_TRIES = 1_000
+_MAX_PLACE = 9_999_999_999
+_QUEUED = re.compile(r"([0-9]{10})(-.*)?")
+"""The name of a file in the queue, without its suffix; one without a write ID counts as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,13 +127,13 @@ class Outbox:
         make_folder(self.folder, private=True)
         sweep(self.folder, version.saved_at)
         content = seal(_to_document(version)) + b"\n" + data
-        last = max((place for place, _ in self._places()), default=0)
-        for place in range(last + 1, last + 1 + _MAX_TRIES):  # others add theirs meanwhile
-            file = self.folder / f"{place:010d}{_SENT if sent else _NEW}"
-            with suppress(AlreadyExists):
-                create_file(file, content, token=version.write_id)
-                return replace(version, place=place, sent=sent, file=file)
-        raise Conflict(f"{_MAX_TRIES} others filled {self.folder} at once.")
+        place = 1 + max((place for place, _ in self._places()), default=0)
+        if place > _MAX_PLACE:
+            raise Conflict(f"There is no place left in {self.folder}.", hint="nbvc push")
+        # Others may take the same place at once: the write ID keeps their files apart.
+        file = self.folder / f"{place:010d}-{version.write_id}{_SENT if sent else _NEW}"
+        create_file(file, content, token=version.write_id)
+        return replace(version, place=place, sent=sent, file=file)
 
     def waiting(self, *, store: str | None = None, key: NotebookKey | None = None) -> list[Waiting]:
         """Return the versions that wait, in the order of delivery; damaged ones are left out.
@@ -197,7 +195,7 @@ class Outbox:
         Otherwise it would hold up those behind it for ever. Idempotent.
         """
         with explained(version.file), suppress(FileNotFoundError):
-            version.file.rename(version.file.with_suffix(f".{version.write_id}{_DAMAGED}"))
+            version.file.rename(version.file.with_suffix(_DAMAGED))
 
     def readdress(self, version: Waiting, store: str) -> Waiting:
         """Send *version* to another store than the one it was saved for. Idempotent."""
@@ -268,9 +266,9 @@ class Outbox:
                 return []
         # Two may share a place; then the one that was sent is the older one.
         found = [
-            (int(file.stem), file.suffix != _SENT, file)
+            (int(name[1]), file.suffix != _SENT, file)
             for file in files
-            if file.suffix in {_NEW, _SENT} and len(file.stem) == 10 and file.stem.isdecimal()
+            if file.suffix in {_NEW, _SENT} and (name := _QUEUED.fullmatch(file.stem))
         ]
         return [(place, file) for place, _, file in sorted(found)]
 

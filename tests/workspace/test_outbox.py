@@ -8,7 +8,9 @@ import shutil
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +30,7 @@ from nbvc.model import Area, Digest, Version
 from nbvc.stores.base import Overwrite
 from nbvc.workspace.cloning import clone
 from nbvc.workspace.core import Workspace
+from nbvc.workspace.outbox import Outbox, Waiting
 from nbvc.workspace.results import SomeFailed
 from nbvc.workspace.session import Session
 from tests.conftest import make_workspace
@@ -54,6 +57,24 @@ def store(workspace: Workspace) -> SwitchedStore:
 def history(workspace: Workspace, path: str = "mine.ipynb") -> list[Version]:
     """Return the versions of a notebook, oldest first."""
     return list(workspace.log(workspace.folder / path))[::-1]
+
+
+def add(workspace: Workspace, path: str, data: bytes, *, sent: bool) -> Waiting:
+    """Put a version of *path* into the outbox."""
+    act = workspace.session.act("")
+    version = Waiting(
+        store=workspace.store_setting,
+        key=workspace.key_of(path),
+        path=path,
+        digest=Digest.of(data),
+        size_bytes=len(data),
+        author=act.author,
+        message=act.message,
+        saved_at=act.now,
+        write_id=act.write_id,
+        before=0,
+    )
+    return workspace.outbox.add(version, data, sent=sent)
 
 
 def digests(versions: list[Version]) -> list[str | None]:
@@ -331,6 +352,44 @@ def test_an_error_of_one_notebook_does_not_hold_up_the_others(
     assert [waiting.path for waiting in delivery.waiting] == ["a.ipynb"]
     assert delivery.error is not None
     assert workspace.status().failure is not None
+
+
+def test_versions_that_were_put_into_the_outbox_at_once_keep_files_of_their_own(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two may get one place; when one of them is sent, it never takes the other's name."""
+    both = threading.Barrier(2)
+    look = Outbox._places
+
+    def look_together(outbox: Outbox) -> list[tuple[int, Path]]:
+        found = look(outbox)
+        both.wait(timeout=60)
+        return found
+
+    monkeypatch.setattr(Outbox, "_places", look_together)
+    with ThreadPoolExecutor(2) as threads:
+        asked = threads.submit(add, workspace, "asked.ipynb", ONE, sent=True)
+        new = threads.submit(add, workspace, "new.ipynb", TWO, sent=False)
+        versions = [asked.result(), new.result()]
+    monkeypatch.setattr(Outbox, "_places", look)
+    assert {version.place for version in versions} == {1}
+    sent = workspace.outbox.mark_sent(versions[1])
+    workspace.outbox.remove(versions[0])
+    assert [version.path for version in workspace.outbox.waiting()] == ["new.ipynb"]
+    assert workspace.outbox.read(sent) == TWO
+
+
+def test_a_file_of_the_outbox_without_a_write_id_in_its_name_is_delivered(
+    workspace: Workspace, store: SwitchedStore
+) -> None:
+    """Earlier builds named files by their place alone."""
+    store.off()
+    save(workspace, "mine.ipynb", ONE)
+    (waiting,) = workspace.outbox.waiting()
+    waiting.file.rename(waiting.file.with_stem("0000000001"))
+    store.on()
+    workspace.push()
+    assert digests(history(workspace)) == [Digest.of(ONE)]
 
 
 def test_bytes_that_the_disk_damaged_are_set_aside(
