@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     # Metadata names are part of the protocol of a store; the stores themselves stay out of reach.
     "manifest": VALUES | {"text", "stores.base"},
     "diffing": VALUES | {"text", "notebook"},
-    "stores": VALUES | DISK,
+    "stores": VALUES | DISK | {"text"},
     "repository": BELOW_REPOSITORY,
     "workspace": BELOW_REPOSITORY | {"repository"},
     "jupyter": BELOW_REPOSITORY | {"repository", "workspace"},

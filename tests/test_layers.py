@@ -20,7 +20,7 @@ PLANTED = [
         "from ..manifest.records import decode",
         "notebook may not import manifest",
     ),
-    ("stores/s3.py", "from nbvc.text import plural", "stores may not import text"),
+    ("stores/s3.py", "from nbvc.notebook import outline", "stores may not import notebook"),
     ("manifest/records.py", "import nbvc.stores.s3", "manifest may not import stores.s3"),
     (
         "repository/save.py",

@@ -58,12 +58,13 @@ def tag(
     with state.workspace() as workspace:
         if name is None and parsed.path is None and parsed.selector is not None:
             raise InvalidInput(
-                f"Which version is to have the tag {ref}?", hint=f"nbvc tag latest {ref}"
+                f"Which version is to have the tag {ref}?",
+                hint=f"nbvc tag latest {typed(str(ref))}",
             )
         target = in_workspace(workspace, parsed)
         path = workspace.folder / target.path
         if name is None and delete:
-            raise InvalidInput("Which tag?", hint=f"nbvc tag -d {target.path} NAME")
+            raise InvalidInput("Which tag?", hint=f"nbvc tag -d {typed(str(target.path))} NAME")
         if name is None:
             _print_tags(state, dict(workspace.tags(path)))
             return

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from nbvc.errors import InvalidInput, NotebookNotFound
 from nbvc.model import Area, NotebookKey, Version
 from nbvc.refs import LATEST, AsOf, Ref, Selector, parse_ref
+from nbvc.text import typed
 from nbvc.workspace.targets import is_url
 
 if TYPE_CHECKING:
@@ -97,7 +98,8 @@ def _open_url(state: State, text: str) -> Iterator[Target]:
     location = session.locate(text)
     if not location.is_notebook:
         raise InvalidInput(
-            f"{text} names a folder, not a notebook.", hint=f"nbvc ls {text} lists what is in it."
+            f"{text} names a folder, not a notebook.",
+            hint=f"nbvc ls {typed(text)} lists what is in it.",
         )
     with session.open_repository(location.store_url) as repository:
         yield Target(

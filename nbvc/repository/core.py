@@ -14,6 +14,7 @@ from nbvc.repository.history import History
 from nbvc.repository.parallel import Parallel
 from nbvc.repository.settings import StoreSettings
 from nbvc.stores.base import Store
+from nbvc.text import typed
 
 if TYPE_CHECKING:
     from nbvc.manifest.records import RecordFile
@@ -111,7 +112,7 @@ class Repository:
         if not self.prepared:
             raise StoreNotFound(
                 f"{self.store.url} was never prepared for nbvc.",
-                hint=f"nbvc init {self.store.url}",
+                hint=f"nbvc init {typed(self.store.url)}",
             )
 
     # Read

@@ -20,6 +20,7 @@ from nbvc.repository.resolving import no_bytes, no_notebook
 from nbvc.repository.saving import CONTENT_TYPE
 from nbvc.repository.states import Change, change_state, read_state
 from nbvc.stores.base import Metadata, Overwrite, Stored
+from nbvc.text import typed
 
 _NO_CHANGES = Changes(cells_added=0, cells_removed=0, cells_changed=0, outputs_only=False)
 
@@ -50,9 +51,10 @@ def set_tag(
         if before[0] == number:
             return None
         if before[0] is not None and not move:
+            here = typed(f"{key.rpartition('/')[2]}@v{number}")
             raise AlreadyExists(
                 f"The tag {name} is at v{before[0]} of {key}.",
-                hint=f"Move it with: nbvc tag --force {key.rpartition('/')[2]}@v{number} {name}",
+                hint=f"Move it with: nbvc tag --force {here} {typed(name)}",
             )
         if name not in state.tags and len(state.tags) >= MAX_TAGS:
             raise InvalidInput(f"{key} has {MAX_TAGS} tags, which is the most a notebook can have.")
@@ -72,9 +74,8 @@ def delete_tag(backend: Backend, key: NotebookKey, name: str, act: Act) -> int:
 
     def change(state: State) -> State:
         if name not in state.tags:
-            raise VersionNotFound(
-                f"{key} has no tag {name}.", hint=f"nbvc tag {key.rpartition('/')[2]} lists them."
-            )
+            here = typed(key.rpartition("/")[2])
+            raise VersionNotFound(f"{key} has no tag {name}.", hint=f"nbvc tag {here} lists them.")
         before[:] = [state.tags[name]]
         return replace(state, tags={n: v for n, v in state.tags.items() if n != name})
 
@@ -148,7 +149,7 @@ def _newest_to_rename(old: NotebookKey, new: NotebookKey, history: History) -> V
     if newest.number is None or newest.key != old:
         raise InvalidInput(
             f"The latest version of {old} has no record yet, so it cannot be renamed.",
-            hint=f"Save it once more first: nbvc save {old.rpartition('/')[2]}",
+            hint=f"Save it once more first: nbvc save {typed(old.rpartition('/')[2])}",
         )
     return newest
 

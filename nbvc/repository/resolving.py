@@ -19,6 +19,7 @@ from nbvc.repository.history import (
     read_published,
     version_of,
 )
+from nbvc.text import typed
 
 MAX_CANDIDATES = 20
 
@@ -78,7 +79,7 @@ def no_bytes(version: Version) -> VersionNotFound:
     return VersionNotFound(
         f"{version.name} of {version.key} is missing: the store no longer has its bytes. "
         "A lifecycle rule of the bucket expired it, or somebody deleted it there.",
-        hint=f"nbvc log {version.key.rpartition('/')[2]} shows which versions are still there.",
+        hint=f"nbvc log {typed(version.key.rpartition('/')[2])} shows which are still there.",
     )
 
 
@@ -97,7 +98,7 @@ def _published(backend: Backend, key: NotebookKey) -> Version:
     provenance = read_published(backend, key)
     if provenance is None:
         raise VersionNotFound(
-            f"{key} is not published.", hint=f"nbvc publish {key.rpartition('/')[2]}"
+            f"{key} is not published.", hint=f"nbvc publish {typed(key.rpartition('/')[2])}"
         )
     if provenance.source_number is not None:
         source = find_record(backend, Area.WORKSPACE, key, provenance.source_number)
@@ -185,6 +186,6 @@ def _not_found(
     what = "tag, digest or version ID" if short else "version"
     return VersionNotFound(
         f"{key} has no {what} {selector.text}.{known}",
-        hint=f"nbvc log {key.rpartition('/')[2]} lists its versions "
+        hint=f"nbvc log {typed(key.rpartition('/')[2])} lists its versions "
         f"(a digest needs {MIN_DIGEST_PREFIX} digits).",
     )

@@ -56,6 +56,7 @@ from nbvc.stores.s3_wire import (
     version_entry,
     write_permission,
 )
+from nbvc.text import typed
 
 if TYPE_CHECKING:
     from nbvc.model import VersionId
@@ -388,7 +389,7 @@ class S3Store:
     def _versioning_off(self, key: Key) -> VersioningOff:
         return VersioningOff(
             f"The bucket {self.bucket} keeps no versions, so {self._shown(key)} is not safe there.",
-            hint=f"Turn on versioning for the bucket: nbvc init {self.url}, or aws s3api "
+            hint=f"Turn on versioning for the bucket: nbvc init {typed(self.url)}, or aws s3api "
             f"put-bucket-versioning --bucket {self.bucket} "
             "--versioning-configuration Status=Enabled",
         )

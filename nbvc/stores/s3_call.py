@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from nbvc.errors import CredentialsExpired, InvalidConfig, OutcomeUnknown
+from nbvc.text import typed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +17,7 @@ class Call:
         action: Verb for messages: ``"write"``, ``"read"``, ``"list"`` ...
         permission: The IAM action that it needs.
         bucket: Name of the bucket.
-        store: URL of the store, as ``nbvc init`` takes it.
+        store: URL of the store, as ``nbvc init`` takes it; a hint has it from :attr:`typed_store`.
         url: What it was about, as ``s3://bucket/key``.
         changes: Whether a lost reply leaves open what the store now holds.
         conditional: Whether it carries ``If-Match`` or ``If-None-Match``.
@@ -47,6 +48,11 @@ class Call:
             url=f"s3://{bucket}",
             keyed=False,
         )
+
+    @property
+    def typed_store(self) -> str:
+        """The URL of the store as a person would type it: its root may hold anything."""
+        return typed(self.store)
 
     @property
     def reads(self) -> bool:

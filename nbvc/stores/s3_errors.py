@@ -99,14 +99,14 @@ def _mismatch(_: Exception, call: Call) -> e.NbvcError:
 def _no_credentials(_: Exception, call: Call) -> e.NbvcError:
     return e.CredentialsMissing(
         f"No credentials were found to {call.action} {call.url}.",
-        hint=_CREDENTIALS_HINT.format(store=call.store),
+        hint=_CREDENTIALS_HINT.format(store=call.typed_store),
     )
 
 
 def _half_credentials(_: Exception, call: Call) -> e.NbvcError:
     return e.CredentialsMissing(
         f"The credentials for s3://{call.bucket} are incomplete or could not be fetched.",
-        hint=_CREDENTIALS_HINT.format(store=call.store),
+        hint=_CREDENTIALS_HINT.format(store=call.typed_store),
     )
 
 
@@ -132,7 +132,7 @@ def _bad_aws_config(_: Exception, call: Call) -> e.NbvcError:
 def _bad_endpoint(_: Exception, call: Call) -> e.NbvcError:
     return e.StoreMisconfigured(
         f"The endpoint or the region of s3://{call.bucket} cannot be used.",
-        hint=f"nbvc init {call.store} --endpoint-url https://HOST --region REGION",
+        hint=f"nbvc init {call.typed_store} --endpoint-url https://HOST --region REGION",
     )
 
 

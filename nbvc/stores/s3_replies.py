@@ -95,7 +95,7 @@ def _no_lock(reply: Reply, call: Call) -> e.NbvcError:
     return e.StoreMisconfigured(
         f"The store refused to lock {call.url} ({reply.code}): the bucket {call.bucket} has no "
         "Object Lock, or this machine's clock is wrong.",
-        hint=f"nbvc doctor {call.store} finds out which.",
+        hint=f"nbvc doctor {call.typed_store} finds out which.",
     )
 
 
@@ -117,7 +117,8 @@ def _invalid_request(reply: Reply, call: Call) -> e.NbvcError:
 
 def _no_bucket(_: Reply, call: Call) -> e.NbvcError:
     return e.StoreNotFound(
-        f"There is no bucket {call.bucket}.", hint=f"Create it: nbvc init {call.store} --create"
+        f"There is no bucket {call.bucket}.",
+        hint=f"Create it: nbvc init {call.typed_store} --create",
     )
 
 
@@ -173,15 +174,15 @@ def _wrong_region(reply: Reply, call: Call) -> e.NbvcError:
     where = f"in region {region}" if region else "in another region or at another endpoint"
     return e.StoreMisconfigured(
         f"The bucket {call.bucket} is {where}.",
-        hint=f"nbvc init {call.store} --region {region or 'REGION'}",
+        hint=f"nbvc init {call.typed_store} --region {region or 'REGION'}",
     )
 
 
 def _bad_region(_: Reply, call: Call) -> e.NbvcError:
     return e.StoreMisconfigured(
         f"The bucket {call.bucket} cannot be made in this region through this endpoint.",
-        hint=f"nbvc init {call.store} --create --region REGION, with one that the server knows; "
-        "us-east-1 leaves the place to it.",
+        hint=f"nbvc init {call.typed_store} --create --region REGION, with one that the server "
+        "knows; us-east-1 leaves the place to it.",
     )
 
 
@@ -190,7 +191,7 @@ def _unsupported(reply: Reply, call: Call) -> e.NbvcError:
         return e.StoreMisconfigured(
             f"The store cannot write {call.url} on a condition ({reply.code}): it has no "
             "conditional writes.",
-            hint=f"nbvc init {call.store} finds that out and works without them.",
+            hint=f"nbvc init {call.typed_store} finds that out and works without them.",
         )
     return e.StoreMisconfigured(f"The store cannot {call.action} {call.url} ({reply.code}).")
 

@@ -23,6 +23,7 @@ from nbvc.repository.lock import Lock
 from nbvc.repository.settings import StoreSettings, prepare, set_lock
 from nbvc.stores.base import Capabilities, Store
 from nbvc.stores.opening import find_s3
+from nbvc.text import typed
 from nbvc.workspace.core import EMBEDDED_FOLDER, Workspace
 from nbvc.workspace.files import find_notebooks, make_folder, write_file
 from nbvc.workspace.session import Session
@@ -276,7 +277,7 @@ def check_binding(
 
 def _make_control_folder(folder: Path, environment: Environment) -> None:
     if not folder.is_dir():
-        raise InvalidInput(f"{folder} is not a folder.", hint=f"mkdir -p {folder}")
+        raise InvalidInput(f"{folder} is not a folder.", hint=f"mkdir -p {typed(str(folder))}")
     control = folder / CONTROL_FOLDER
     make_folder(control)
     ignore = control / ".gitignore"
@@ -304,7 +305,7 @@ def _make_ready(
     if not bucket.exists():
         if not (create or ask(f"There is no bucket {bucket.name}. Create it?")):
             raise StoreNotFound(
-                f"There is no bucket {bucket.name}.", hint=f"nbvc init {store.url} --create"
+                f"There is no bucket {bucket.name}.", hint=f"nbvc init {typed(store.url)} --create"
             )
         bucket.create(object_lock=lock is not None)
         created = True
@@ -325,7 +326,7 @@ def _make_ready(
             raise VersioningOff(
                 f"Versioning of bucket {bucket.name} is {status.lower()}: it would keep only the "
                 "last save of a notebook.",
-                hint=f"nbvc init {store.url} --create turns it on.",
+                hint=f"nbvc init {typed(store.url)} --create turns it on.",
             )
         bucket.enable_versioning()
         enabled = True

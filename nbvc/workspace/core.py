@@ -21,6 +21,7 @@ from nbvc.model import NotebookKey, Version
 from nbvc.refs import LATEST, AsOf, Selector, parse_selector
 from nbvc.repository import Repository
 from nbvc.repository.settings import StoreSettings, read_settings
+from nbvc.text import typed
 from nbvc.workspace.choosing import choose_notebook, find_workspace, near_names, near_paths
 from nbvc.workspace.files import find_notebooks, inside, read_file
 from nbvc.workspace.index import Index
@@ -555,7 +556,7 @@ class Workspace:
     def without_versions(self, path: str) -> NotebookNotFound:
         """Return the error for a notebook that has no version yet, or does not exist."""
         if looking.is_file(self.folder / path):
-            return NotebookNotFound(f"{path} has no versions yet.", hint=f"nbvc save {path}")
+            return NotebookNotFound(f"{path} has no versions yet.", hint=f"nbvc save {typed(path)}")
         near = near_paths(path, [*self.notebooks(), *self.index.paths()])
         return NotebookNotFound(
             f"There is no notebook {path}, neither here nor in the store.",

@@ -20,6 +20,7 @@ from nbvc.errors import (
 from nbvc.manifest.layout import INDEX_FOLDER, SCRATCH_PREFIX, Layout
 from nbvc.repository.settings import StoreSettings, read_settings
 from nbvc.stores.opening import find_s3, parse_s3_url
+from nbvc.text import typed
 from nbvc.workspace.diagnosis import Check, Diagnosis, failed, unknown, warning, well
 from nbvc.workspace.doctor_trial import Trial
 
@@ -111,7 +112,9 @@ class BucketDoctor:
             f"{connection.endpoint} (region {connection.region}) answers in {seconds:.2f} seconds"
         )
         if self._settings is None:
-            return warning(f"{found}; the store was never prepared.", f"nbvc init {self._url}")
+            return warning(
+                f"{found}; the store was never prepared.", f"nbvc init {typed(self._url)}"
+            )
         return well(f"{found}; the store was prepared on {self._settings.created_at:%Y-%m-%d}.")
 
     def _clock(self) -> Diagnosis:
@@ -164,14 +167,14 @@ class BucketDoctor:
                 return well(f"Writes show that older versions are kept; the bucket {says}.")
             return warning(
                 f"Writes show that older versions are kept, but the bucket says: {said}.",
-                f"nbvc init {self._url} --create turns versioning on.",
+                f"nbvc init {typed(self._url)} --create turns versioning on.",
             )
         if unsaid is not None:
             return unknown("The bucket does not let you read or try it.", unsaid.hint)
         if said != "Enabled":
             raise VersioningOff(
                 f"The bucket says that its versioning is {str(said).lower()}.",
-                hint=f"nbvc init {self._url} --create turns it on.",
+                hint=f"nbvc init {typed(self._url)} --create turns it on.",
             )
         return well("The bucket says that it is on; it was not tried by writing.")
 

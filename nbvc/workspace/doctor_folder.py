@@ -10,6 +10,7 @@ from nbvc.errors import IntegrityError, NbvcError
 from nbvc.repository.settings import read_settings
 from nbvc.stores.local import LocalStore
 from nbvc.stores.opening import parse_folder
+from nbvc.text import typed
 from nbvc.workspace.diagnosis import Check, Diagnosis, unknown, warning
 from nbvc.workspace.doctor_here import with_room
 from nbvc.workspace.doctor_trial import Trial
@@ -63,7 +64,7 @@ class FolderDoctor:
                 "Move to a local disk or a bucket: nbvc migrate URL.",
             )
         if not prepared:
-            return warning(f"{self._folder} was never prepared.", f"nbvc init {self._url}")
+            return warning(f"{self._folder} was never prepared.", f"nbvc init {typed(self._url)}")
         return with_room(self._folder, f"The index in {self._folder} is sound")
 
     def _round_trip(self) -> Diagnosis:

@@ -16,6 +16,7 @@ from nbvc.environment import Environment
 from nbvc.errors import IntegrityError, InvalidInput
 from nbvc.manifest.sealing import format_time
 from nbvc.stores.opening import S3_SCHEME, parse_folder, parse_s3_url
+from nbvc.text import typed
 from nbvc.workspace.core import INDEX_FILE
 from nbvc.workspace.diagnosis import Diagnosis, warning, well
 from nbvc.workspace.files import explained, write_file
@@ -125,7 +126,7 @@ def outbox(folder: Path) -> Diagnosis:
     if damaged:
         raise IntegrityError(
             f"{len(damaged)} of the versions that waited in the outbox are damaged on this disk.",
-            hint=f"tail -n +2 {damaged[0]} shows what is left of the first one.",
+            hint=f"tail -n +2 {typed(str(damaged[0]))} shows what is left of the first one.",
         )
     if not waiting:
         return well("Nothing waits to be delivered.")

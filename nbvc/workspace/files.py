@@ -369,6 +369,7 @@ def _explain(error: OSError, path: Path) -> NbvcError:
         )
     if fault is Fault.DENIED:
         return AccessDenied(
-            f"{path.parent} may not be written to ({error.strerror}).", hint=f"ls -ld {path.parent}"
+            f"{path.parent} may not be written to ({error.strerror}).",
+            hint=f"ls -ld {typed(str(path.parent))}",
         )
     return NbvcError(f"{path} could not be written: {error.strerror or error}.")

@@ -17,6 +17,7 @@ from nbvc.errors import AccessDenied, IntegrityError, NbvcError, StoreUnavailabl
 from nbvc.faults import Fault, fault_of_sqlite
 from nbvc.manifest.records import RecordFile, decode, encode
 from nbvc.model import Digest, VersionId, WriteId
+from nbvc.text import typed
 from nbvc.workspace.files import Stamp
 
 if TYPE_CHECKING:
@@ -233,7 +234,8 @@ class Index:
             )
         return IntegrityError(
             f"{self._path} is damaged ({error}).",
-            hint=f"Remove it: all of it can be learned again from the store. rm {self._path}",
+            hint="Remove it: all of it can be learned again from the store. "
+            f"rm {typed(str(self._path))}",
         )
 
 

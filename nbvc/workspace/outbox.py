@@ -27,6 +27,7 @@ from nbvc.durable import sync_folder
 from nbvc.errors import Conflict, IntegrityError, NbvcError, StoreUnavailable
 from nbvc.manifest.sealing import FORMAT, MALFORMED, format_time, parse_time, seal, unseal
 from nbvc.model import Changes, Digest, NotebookKey, VersionId, WriteId
+from nbvc.text import typed
 from nbvc.workspace.files import create_file, explained, make_folder, sweep, write_file
 
 FOLDER = "outbox"
@@ -175,7 +176,7 @@ class Outbox:
         if Digest.of(data) != version.digest:
             raise IntegrityError(
                 f"A waiting version of {version.path} is damaged on this disk: {version.file}.",
-                hint=f"tail -n +2 {version.file} shows what is left of it.",
+                hint=f"tail -n +2 {typed(str(version.file))} shows what is left of it.",
             )
         return data
 

@@ -19,6 +19,7 @@ from nbvc.environment import Environment
 from nbvc.errors import AccessDenied, InvalidConfig, InvalidKey, NbvcError
 from nbvc.model import check_key_path
 from nbvc.stores.opening import ConnectionOptions
+from nbvc.text import typed
 from nbvc.workspace.files import make_folder, write_file
 
 CONTROL_FOLDER = ".nbvc"
@@ -322,7 +323,7 @@ def _read_toml(path: Path) -> Mapping[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidConfig(f"{path} is not valid TOML: {error}") from error
     except PermissionError as error:
-        raise AccessDenied(f"{path} may not be read.", hint=f"ls -l {path}") from error
+        raise AccessDenied(f"{path} may not be read.", hint=f"ls -l {typed(str(path))}") from error
     except OSError as error:
         raise NbvcError(
             f"{path} cannot be read: {error.strerror}.", hint="Check the disk."
