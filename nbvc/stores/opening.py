@@ -25,6 +25,10 @@ _FORMS = "A store is s3://bucket, s3://bucket/root, or the absolute path of a fo
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_LONGEST_OUTAGE_SECONDS = 60.0
+"""How long a command waits for a store that does not answer, with the usual timeout."""
+_LEAST_RETRYING_SECONDS = 10.0
+"""How long it tries again at least, for a user who chose to bear a long silence."""
 _NOTHING_KNOWN = Capabilities(conditional_create=False, conditional_replace=False)
 
 
@@ -95,7 +99,10 @@ def open_store(
         timeout_seconds=options.timeout_seconds,
         capabilities=capabilities or _NOTHING_KNOWN,
     )
-    return RetryingStore(store, RetryPolicy(), sleep=sleep, jitter=jitter)
+    # The last attempt may be a silence as long as the first, and belongs to what is waited.
+    last_begin = max(_LONGEST_OUTAGE_SECONDS - options.timeout_seconds, _LEAST_RETRYING_SECONDS)
+    policy = RetryPolicy(deadline_seconds=last_begin)
+    return RetryingStore(store, policy, sleep=sleep, jitter=jitter)
 
 
 def find_s3(store: Store) -> S3Store | None:

@@ -13,6 +13,7 @@ from nbvc.errors import InvalidInput, StoreNotFound
 from nbvc.stores.base import Capabilities
 from nbvc.stores.local import LocalStore
 from nbvc.stores.opening import ConnectionOptions, open_store, parse_folder, parse_s3_url
+from nbvc.stores.retry import RetryingStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -146,6 +147,16 @@ def test_an_s3_store_is_opened_without_a_request() -> None:
         options=ConnectionOptions(endpoint_url="http://127.0.0.1:9", region="eu-central-1"),
     )
     assert store.url == "s3://bucket/a"
+    store.close()
+
+
+@pytest.mark.parametrize("timeout", [0.1, 20.0, 45.0, 60.0, 3600.0])
+def test_a_silent_store_is_waited_for_a_minute_or_as_long_as_the_user_chose(timeout: float) -> None:
+    """The last attempt begins so that it ends within the minute, even if it is a silence."""
+    store = opened("s3://bucket", options=ConnectionOptions(timeout_seconds=timeout))
+    assert isinstance(store, RetryingStore)
+    last_begin = store._policy.deadline_seconds
+    assert last_begin + timeout == max(60, 10 + timeout)
     store.close()
 
 
