@@ -39,6 +39,8 @@ from nbvc.workspace.settings import (
 from nbvc.workspace.targets import is_url
 
 Ask = Callable[[str], bool]
+_CREATE_HINT = "Repeat the command with --create."
+"""With all that was typed: the endpoint and the profile are not remembered yet."""
 _UNWANTED = re.compile(r"[^\w.@+-]+")
 
 
@@ -304,9 +306,7 @@ def _make_ready(
     created = enabled = False
     if not bucket.exists():
         if not (create or ask(f"There is no bucket {bucket.name}. Create it?")):
-            raise StoreNotFound(
-                f"There is no bucket {bucket.name}.", hint=f"nbvc init {typed(store.url)} --create"
-            )
+            raise StoreNotFound(f"There is no bucket {bucket.name}.", hint=_CREATE_HINT)
         bucket.create(object_lock=lock is not None)
         created = True
     elif lock is not None and not bucket.object_lock().enabled:
@@ -326,7 +326,7 @@ def _make_ready(
             raise VersioningOff(
                 f"Versioning of bucket {bucket.name} is {status.lower()}: it would keep only the "
                 "last save of a notebook.",
-                hint=f"nbvc init {typed(store.url)} --create turns it on.",
+                hint=_CREATE_HINT,
             )
         bucket.enable_versioning()
         enabled = True

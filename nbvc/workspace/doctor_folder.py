@@ -11,10 +11,12 @@ from nbvc.repository.settings import read_settings
 from nbvc.stores.local import LocalStore
 from nbvc.stores.opening import parse_folder
 from nbvc.text import typed
+from nbvc.workspace.core import EMBEDDED_FOLDER
 from nbvc.workspace.diagnosis import Check, Diagnosis, unknown, warning
 from nbvc.workspace.doctor_here import with_room
 from nbvc.workspace.doctor_trial import Trial
 from nbvc.workspace.mounts import is_network
+from nbvc.workspace.settings import CONTROL_FOLDER
 
 if TYPE_CHECKING:
     from nbvc.workspace.session import Session
@@ -64,8 +66,14 @@ class FolderDoctor:
                 "Move to a local disk or a bucket: nbvc migrate URL.",
             )
         if not prepared:
-            return warning(f"{self._folder} was never prepared.", f"nbvc init {typed(self._url)}")
+            return warning(f"{self._folder} was never prepared.", self._init())
         return with_room(self._folder, f"The index in {self._folder} is sound")
+
+    def _init(self) -> str:
+        """Return what prepares the store; a workspace's own one is not named by its URL."""
+        workspace = self._session.folder
+        own = workspace is not None and self._folder == workspace / CONTROL_FOLDER / EMBEDDED_FOLDER
+        return "nbvc init" if own else f"nbvc init {typed(self._url)}"
 
     def _round_trip(self) -> Diagnosis:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -273,6 +274,20 @@ def test_a_damaged_embedded_store_is_told(project: CommandLine) -> None:
     assert checks["embedded-store"]["status"] == "failed"
     assert "damaged" in checks["embedded-store"]["found"]
     assert checks["outbox"]["status"] == "ok"
+
+
+def test_the_hint_for_an_embedded_store_without_settings_can_be_typed(
+    project: CommandLine,
+) -> None:
+    """A workspace is bound to its own store without a URL, and to any other one by it."""
+    index = project.folder / ".nbvc/store/index.sqlite3"
+    with closing(sqlite3.connect(index)) as connection, connection:
+        for table in ("versions", "current"):
+            connection.execute(f"DELETE FROM {table} WHERE key = '.nbvc/store.json'")
+    hint = checks_of(project)["embedded-store"]["hint"]
+    assert hint == "nbvc init"
+    project(*hint.split()[1:])
+    assert statuses(checks_of(project)) == {}
 
 
 def test_a_missing_embedded_store_is_told(project: CommandLine) -> None:

@@ -66,9 +66,9 @@ def test_the_main_job_on_a_bucket(s3: CommandLine, tmp_path: Path) -> None:
 
 
 def test_a_bucket_that_is_missing_is_not_made_unasked(s3: CommandLine) -> None:
-    """Without a terminal it refuses, with the command that would do it."""
+    """Without a terminal it refuses, and says what to add to the command: it may name a server."""
     found = s3("init", "s3://notebooks", exit_code=3)
-    assert "hint: nbvc init s3://notebooks --create" in found.stderr
+    assert "hint: Repeat the command with --create." in found.stderr
     assert not (s3.folder / ".nbvc/config.toml").exists()
 
 
