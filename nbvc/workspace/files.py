@@ -138,20 +138,21 @@ def write_file(
     return written
 
 
-def create_file(path: Path, data: bytes, *, token: str) -> Stamp:
+def create_file(path: Path, data: bytes, *, token: str, private: bool = False) -> Stamp:
     """Write a file that does not exist yet, all or nothing. Durable when this returns.
 
     Args:
         path: The file; its folder must exist.
         data: Its bytes.
         token: Random text, for the name of the temporary file next to it.
+        private: Whether it is for the user alone, wherever it lies.
 
     Raises:
         AlreadyExists: There is something of this name; it was left as it is.
         AccessDenied: It may not be written.
         NbvcError: The disk is full, or fails.
     """
-    return _write(path, data, token, partial(_link, path))
+    return _write(path, data, token, partial(_link, path), mode=0o600 if private else None)
 
 
 def are_one_file(source: Path, target: Path) -> bool:
@@ -220,10 +221,18 @@ def _changed(path: Path) -> UnsavedChanges:
     )
 
 
-def _write(path: Path, data: bytes, token: str, put_in_place: Callable[[Path], None]) -> Stamp:
+def _write(
+    path: Path,
+    data: bytes,
+    token: str,
+    put_in_place: Callable[[Path], None],
+    *,
+    mode: int | None = None,
+) -> Stamp:
+    """Write a file by way of a temporary one; its mode is that of the file that was there."""
     temporary = path.with_name(token.join(_TEMPORARY))
     with explained(path):
-        mode = stat.S_IMODE(path.stat().st_mode) if path.is_file() else None
+        mode = stat.S_IMODE(path.stat().st_mode) if path.is_file() else mode
         with durable.written(temporary, data, mode=mode):
             put_in_place(temporary)
     _make_durable(path)

@@ -133,7 +133,7 @@ class Outbox:
             raise Conflict(f"There is no place left in {self.folder}.", hint="nbvc push")
         # Others may take the same place at once: the write ID keeps their files apart.
         file = self.folder / f"{place:010d}-{version.write_id}{_SENT if sent else _NEW}"
-        create_file(file, content, token=version.write_id)
+        create_file(file, content, token=version.write_id, private=True)
         return replace(version, place=place, sent=sent, file=file)
 
     def waiting(self, *, store: str | None = None, key: NotebookKey | None = None) -> list[Waiting]:

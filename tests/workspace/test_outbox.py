@@ -190,6 +190,20 @@ def test_the_outbox_is_readable_by_its_owner_alone(
     assert stat.S_IMODE(workspace.outbox.folder.stat().st_mode) == 0o700
 
 
+def test_the_files_of_the_outbox_are_private_in_a_folder_that_is_not(
+    workspace: Workspace, store: SwitchedStore
+) -> None:
+    """A folder that was there, as one out of an archive, stays as it is."""
+    workspace.outbox.folder.mkdir(mode=0o755)
+    store.off()
+    save(workspace, "mine.ipynb", ONE)
+    store.on()
+    store.off(OutcomeUnknown("No reply came."))
+    workspace.push()
+    (waiting,) = workspace.outbox.waiting()
+    assert stat.S_IMODE(waiting.file.stat().st_mode) == 0o600
+
+
 def test_what_waits_can_be_brought_back_by_hand(workspace: Workspace, store: SwitchedStore) -> None:
     """All but the first line of the file is the notebook, byte for byte."""
     store.off()
