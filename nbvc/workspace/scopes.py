@@ -41,6 +41,8 @@ def in_workspace(
         raise InvalidInput(f"{path} is a URL, not a path in the workspace.")
     if str(path).endswith(NOTEBOOK_SUFFIX):
         return replace(scope, key=workspace.key(path), named=True)
+    if f"{NOTEBOOK_SUFFIX}@" in str(path):
+        raise _one_version(str(path))
     folder = folder_inside(workspace.folder, workspace.session.environment.cwd / path)
     inner = "".join(f"{part}/" for part in folder.parts)
     return replace(scope, prefix=f"{workspace.namespace}/{inner}", named=bool(inner))
@@ -56,11 +58,15 @@ def at_url(session: Session, url: str, scope: AnyScope) -> tuple[str, AnyScope]:
     if location is None:
         return store_url, scope
     if location.selector is not None:
-        raise InvalidInput(
-            f"{url} names one version.", hint="Name the notebook: all its versions are meant."
-        )
+        raise _one_version(url)
     scope = replace(scope, areas=(location.area,), named=True)
     if location.is_notebook:
         return store_url, replace(scope, key=location.key)
     prefix = f"{location.path}/" if location.path else ""
     return store_url, replace(scope, prefix=prefix, named=bool(prefix))
+
+
+def _one_version(text: str) -> InvalidInput:
+    return InvalidInput(
+        f"{text} names one version.", hint="Name the notebook: all its versions are meant."
+    )

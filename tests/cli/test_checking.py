@@ -137,6 +137,13 @@ def test_a_path_that_leads_nowhere_is_an_error_and_no_clean_bill(saved: CommandL
     saved("check", "../elsewhere.ipynb", exit_code=2)
 
 
+def test_a_version_is_no_part_of_a_store(saved: CommandLine) -> None:
+    """All versions of a notebook are checked, so that naming one is a mistake."""
+    found = saved("check", "mine.ipynb@v1", exit_code=2)
+    assert "error: mine.ipynb@v1 names one version." in found.stderr
+    assert "hint: Name the notebook" in found.stderr
+
+
 def test_a_workspace_without_a_version_is_clean(project: CommandLine) -> None:
     """There is nothing to lose yet."""
     assert "Checked 0 versions of 0 notebooks" in project("check").stdout
