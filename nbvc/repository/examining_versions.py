@@ -305,19 +305,35 @@ class VersionExaminer:
             )
 
     def _report_null(self) -> None:
-        if next(iter(self._versions), None) == NULL:
-            self._find(
+        entry = self._versions.get(NULL)
+        if entry is None:
+            return
+        number = self._number_of_same_write(entry)
+        if number is not None:  # it waited, and was stored with versioning later
+            kind, what = Kind.REPEATED_VERSION, f"is v{number}, stored twice."
+        elif next(iter(self._versions)) == NULL:
+            kind, what = (
                 Kind.NULL_VERSION,
-                f"The latest version of {self._key} was stored without versioning: "
+                "is the latest one, and was stored without versioning: "
                 "a later write without versioning would replace it.",
-                version_id=NULL,
             )
-        elif NULL in self._versions:
-            self._find(
-                Kind.OLD_NULL_VERSION,
-                f"{self._key} has an older version that was stored without versioning.",
-                version_id=NULL,
-            )
+        else:
+            kind, what = Kind.OLD_NULL_VERSION, "is from before versioning was on."
+        self._find(
+            kind, f"The version {NULL} of {self._key} {what}", number=number, version_id=NULL
+        )
+
+    def _number_of_same_write(self, entry: VersionEntry) -> int | None:
+        """Return the number of the record of the same save, if its own version is there."""
+        provenance = self._provenance(entry)
+        if provenance is None or provenance.write_id is None:
+            return None
+        write = (provenance.write_id, entry.size_bytes)
+        for number, record in self._records.records.items():
+            is_there = record.version_id != NULL and record.version_id in self._versions
+            if is_there and (record.write_id, record.size_bytes) == write:
+                return number
+        return None
 
     def _find(
         self,

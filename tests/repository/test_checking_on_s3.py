@@ -14,6 +14,7 @@ from nbvc.manifest.layout import Layout
 from nbvc.model import VersionId
 from nbvc.repository.findings import Kind
 from nbvc.repository.mendings import MendingKind
+from nbvc.stores.base import WRITE_ID
 from nbvc.stores.s3 import S3Store
 from tests.histories import generate
 from tests.repository.checks import named, run_check, run_repair
@@ -29,6 +30,7 @@ from tests.repository.damaging import (
 from tests.repository.support import (
     KEY,
     act,
+    draft,
     find,
     open_repository,
     put_foreign,
@@ -180,6 +182,36 @@ def test_repair_gives_a_latest_version_without_versioning_a_version_id(
         assert named(findings) == [(Kind.OLD_NULL_VERSION, KEY, None)]
         assert find(open_repository(store), "latest").number == 1
         assert run_repair(store)[0] == []
+        store.close()
+
+
+@pytest.mark.parametrize("recorded_is_there", [True, False])
+def test_a_version_without_versioning_that_was_stored_again_with_it_is_no_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, recorded_is_there: bool
+) -> None:
+    """Versioning was suspended: the save waited, and was delivered once it was on again."""
+    isolate_aws_settings(monkeypatch, tmp_path)
+    with mock_aws():
+        store = new_bucket(None)
+        write_settings(store)
+        mine, bucket, client = act(), store.bucket, store._client
+        suspended = {"Status": "Suspended"}
+        client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=suspended)
+        client.put_object(
+            Bucket=bucket, Key=data_key(), Body=b"one", Metadata={WRITE_ID: mine.write_id}
+        )
+        store.administration.enable_versioning()
+        saved = open_repository(store).save(KEY, draft(b"one"), mine).file.record
+        if not recorded_is_there:
+            store.delete_version(data_key(), saved.version_id)
+        findings, report = run_check(store)
+        expected = (
+            [(Kind.REPEATED_VERSION, KEY, 1)]
+            if recorded_is_there
+            else [(Kind.MISSING_VERSION, KEY, 1), (Kind.NULL_VERSION, KEY, None)]
+        )
+        assert sorted(named(findings), key=str) == expected
+        assert report.errors == (0 if recorded_is_there else 2)
         store.close()
 
 
