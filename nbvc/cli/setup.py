@@ -92,7 +92,7 @@ def init(
             min=1,
             max=36_500,
             metavar="DAYS",
-            help="Lock each new version for so long: no credential removes it.",
+            help="Lock each new version for so long: until then it cannot simply be deleted.",
             show_default=False,
         ),
     ] = None,

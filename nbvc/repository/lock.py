@@ -14,7 +14,7 @@ MAX_DAYS = 36_500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lock:
-    """A store's promise that no credential removes a version for so long after its save.
+    """A store's promise that nobody whom it binds removes a version for so long after its save.
 
     It holds for notebook versions in the workspace area; the index can be rebuilt from them.
 

@@ -63,7 +63,7 @@ class LockMode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetainUntil:
-    """How long a version is locked: no credential removes it, or shortens the lock, before that.
+    """How long a version is locked: nobody whom *mode* binds removes it, or shortens that, before.
 
     Attributes:
         moment: The end of the lock; stores keep whole seconds, and refuse one in the past.
@@ -95,8 +95,8 @@ class Head:
     """By the store's clock, UTC, perhaps whole seconds only; never a base for order."""
     metadata: Metadata = field(default_factory=dict)
     locked_until: datetime | None = None
-    """Until when no credential can remove it. ``None``: not locked, or not for this reader to know
-    (S3 tells it to who has ``s3:GetObjectRetention``). May have passed."""
+    """Until when nobody whom the lock binds can remove it. ``None``: not locked, or not for this
+    reader to know (S3 tells it to who has ``s3:GetObjectRetention``). May have passed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
