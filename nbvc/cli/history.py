@@ -221,6 +221,8 @@ def show(
     \b
     nbvc show mine.ipynb@v3 > old.ipynb
     nbvc show mine.ipynb@v3 --summary
+
+    On a terminal, what would move its cursor or change its colours is shown as text.
     """
     from nbvc.cli.targets import open_target
 

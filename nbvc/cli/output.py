@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from nbvc.errors import NbvcError
-from nbvc.text import printable_line
+from nbvc.text import printable, printable_line
 
 _PAGER = "less"
 _ROWS_MEASURED = 100
@@ -75,8 +75,11 @@ class Output:
         sys.stdout.write("".join(safe) + "\n")
 
     def raw(self, data: bytes) -> None:
-        """Write exact bytes."""
+        """Write exact bytes; on a terminal, with what that would obey as escapes that one sees."""
         sys.stdout.flush()
+        if self.is_terminal:
+            sys.stdout.write(printable(data.decode("utf-8", "backslashreplace")))
+            return
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -342,3 +343,17 @@ class TestHostileText:
             assert "\x1b" not in shown
             assert "\x9b" not in shown
         assert project("show", "v2").data == hostile
+
+    def test_no_terminal_obeys_the_bytes_of_a_version(self, project: CommandLine) -> None:
+        """JSON allows some of it, and another tool may have stored what is no JSON at all."""
+        index = project.folder / ".nbvc/store"
+        with closing(LocalStore(index)) as store:
+            store.put(
+                "workspace/team/a.ipynb",
+                f"{HOSTILE}\n".encode() + b"\xff",
+                mode=Overwrite(),
+                metadata={},
+                content_type="application/json",
+            )
+        shown = on_terminal(project, "show", f"{index.as_uri()}/workspace/team/a.ipynb")
+        assert shown.rstrip() == ESCAPED + "\n" + r"\xff"

@@ -76,6 +76,21 @@ def changing_calls(store: S3Store) -> dict[str, Callable[[], object]]:
 # -- what is sent ----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_never_followed(status: int) -> None:
+    """Only the user says where requests go, not who answers one."""
+    with serving(STORED) as elsewhere:
+        moved = reply(status, b"", Location=f"{elsewhere.url}/bucket/k", x_amz_bucket_region="x")
+        with serving(moved) as server:
+            store = connect(server.url)
+            calls = {**read_only_calls(store), **changing_calls(store)}
+            for call in calls.values():
+                with pytest.raises(NbvcError):
+                    call()
+            assert len(server.requests) >= len(calls)
+    assert elsewhere.requests == []
+
+
 def test_a_put_is_one_request_without_a_wait_for_permission() -> None:
     """No ``Expect: 100-continue``, which would cost a round trip; the SHA-256 travels along."""
     data = b"12345" * 100_000
