@@ -27,7 +27,8 @@ def push(context: typer.Context, dry_run: DryRunOption = False, json: JsonOption
     nbvc push --dry-run
 
     Versions wait where nbvc save could not reach the store. They are delivered in the order in
-    which they were saved, each once. Every other command that reaches the store does this too.
+    which they were saved, each once. Every other command that reaches the store does this too, but
+    for versions that came with the folder: have a look first, with --dry-run.
     """
     from nbvc.cli import describing
     from nbvc.workspace.delivering import Delivery
@@ -60,9 +61,12 @@ def _report(state: State, workspace: Workspace, delivery: Delivery, *, dry_run: 
         since = when(version.saved_at, now, relative=output.is_terminal)
         path = printable_line(state.shown(workspace, version.path))
         elsewhere = ""
-        if version.store != workspace.store_setting:
+        is_elsewhere = version.store != workspace.store_setting
+        if is_elsewhere:
             elsewhere = f", for another store: {version.store}"
-        verb = "Would deliver" if dry_run and not elsewhere else "Waiting:"
+        if not version.own:
+            elsewhere += f", not put there by you but by {printable_line(version.author)}"
+        verb = "Would deliver" if dry_run and not is_elsewhere else "Waiting:"
         output.say(f"{verb} {version.digest.short} of {path}, saved {since}{elsewhere}")
     if not delivery.delivered and not delivery.waiting:
         output.say("Nothing waits in the outbox.")

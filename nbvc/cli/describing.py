@@ -116,6 +116,7 @@ def waiting(version: Waiting) -> dict[str, Any]:
         "message": version.message,
         "store": version.store,
         "sent": version.sent,
+        "own": version.own,
         "error": asdict(version.reason) if version.reason else None,
     }
 

@@ -357,6 +357,9 @@ def _print_outbox(state: State, found: Status) -> None:
         shown = when(since, now, relative=output.is_terminal)
         waiting = count(len(found.waiting), "version")
         output.data(f"Outbox     {waiting} waiting, the oldest since {shown}: nbvc push")
+        foreign = sum(not version.own for version in found.waiting)
+        if foreign:
+            output.data(f"           {foreign} not put there by you: only nbvc push delivers that")
     if found.failure is not None:
         output.data(f"           last error: {printable_line(found.failure.message)}")
     for file in found.damaged:

@@ -76,10 +76,11 @@ def no_notebook(key: NotebookKey, area: Area) -> NotebookNotFound:
 
 def no_bytes(version: Version) -> VersionNotFound:
     """Return the error for a version that is recorded, and whose bytes the store has lost."""
+    name = typed(version.key.rpartition("/")[2])
     return VersionNotFound(
         f"{version.name} of {version.key} is missing: the store no longer has its bytes. "
         "A lifecycle rule of the bucket expired it, or somebody deleted it there.",
-        hint=f"nbvc log {typed(version.key.rpartition('/')[2])} shows which are still there.",
+        hint=f"nbvc log {name} shows which versions are still there.",
     )
 
 

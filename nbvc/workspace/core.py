@@ -27,6 +27,7 @@ from nbvc.workspace.files import find_notebooks, inside, read_file
 from nbvc.workspace.index import Index
 from nbvc.workspace.outbox import FOLDER as OUTBOX_FOLDER
 from nbvc.workspace.outbox import Outbox
+from nbvc.workspace.owning import KEY_FILE, Owner
 from nbvc.workspace.remembering import remember, store_settings
 from nbvc.workspace.session import Session
 from nbvc.workspace.settings import CONFIG_FILE, CONTROL_FOLDER, EMBEDDED
@@ -170,7 +171,10 @@ class Workspace:
     @cached_property
     def outbox(self) -> Outbox:
         """The versions that wait for the store."""
-        return Outbox(self.folder / CONTROL_FOLDER / OUTBOX_FOLDER)
+        environment = self.session.environment
+        key = environment.user_config_file.with_name(KEY_FILE)
+        owner = Owner(key, environment.new_write_id)
+        return Outbox(self.folder / CONTROL_FOLDER / OUTBOX_FOLDER, owner)
 
     @property
     def index(self) -> Index:
@@ -253,20 +257,21 @@ class Workspace:
     def push(self) -> Delivery:
         """Deliver what waits in the outbox, each version exactly once, in order.
 
-        Idempotent. Waits up to a minute for another process that delivers.
+        Also what came with the folder, or was put there by another account. Idempotent. Waits up to
+        a minute for another process that delivers.
 
         Returns:
             What was delivered and what still waits, with the reason. Raises nothing for it.
         """
-        return self.deliver(wait_seconds=PUSH_WAIT_SECONDS)
+        return self.deliver(wait_seconds=PUSH_WAIT_SECONDS, everything=True)
 
-    def deliver(self, *, wait_seconds: float = 0.0) -> Delivery:
+    def deliver(self, *, wait_seconds: float = 0.0, everything: bool = False) -> Delivery:
         """Deliver what waits in the outbox; see :func:`nbvc.workspace.delivering.deliver`."""
         from nbvc.workspace.delivering import Delivery, deliver
 
         if self.outbox.is_empty():
             return Delivery()
-        delivery = deliver(self, wait_seconds=wait_seconds)
+        delivery = deliver(self, wait_seconds=wait_seconds, everything=everything)
         self.delivered += delivery.delivered
         return delivery
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -57,7 +57,9 @@ class Delivery:
         return self.stopped or next(iter(self.errors.values()), None)
 
 
-def deliver(workspace: Workspace, *, wait_seconds: float = 0.0) -> Delivery:
+def deliver(
+    workspace: Workspace, *, wait_seconds: float = 0.0, everything: bool = False
+) -> Delivery:
     """Deliver what waits for the workspace's store; what fails stays where it is.
 
     The versions of one notebook go in order, several notebooks at once. A version counts as
@@ -67,16 +69,20 @@ def deliver(workspace: Workspace, *, wait_seconds: float = 0.0) -> Delivery:
     Args:
         workspace: Whose outbox.
         wait_seconds: How long to wait while another process delivers.
+        everything: Also deliver what the present user did not put there. Only who asked for a
+            delivery can want that: the folder may have come from a stranger, with its outbox.
     """
     try:
         with workspace.outbox.held(wait_seconds) as alone:
-            return _deliver_alone(workspace) if alone else _leave(workspace, busy())
+            if not alone:
+                return _leave(workspace, busy())
+            return _deliver_alone(workspace, everything=everything)
     except NbvcError as error:  # of this disk: not even the queue can be read
         return Delivery(stopped=error)
 
 
-def _deliver_alone(workspace: Workspace) -> Delivery:
-    round_ = _Round(workspace)
+def _deliver_alone(workspace: Workspace, *, everything: bool) -> Delivery:
+    round_ = _Round(workspace, everything=everything)
     try:
         workspace.connect()
         round_.deliver_all()
@@ -100,19 +106,21 @@ def _leave(workspace: Workspace, stopped: NbvcError | None) -> Delivery:
 class _Round:
     """One delivery under way."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, *, everything: bool) -> None:
         self.delivered: list[Delivered] = []
         self.errors: dict[NotebookKey, NbvcError] = {}
         self.stopped: NbvcError | None = None
         self._workspace = workspace
+        self._everything = everything
         self._lock = threading.Lock()
 
     def deliver_all(self) -> None:
         """Deliver until nothing is left that can be; others may add more meanwhile."""
         for _ in range(MAX_ROUNDS):
+            waiting = self._workspace.outbox.waiting(store=self._workspace.store_setting)
             left = [
                 version
-                for version in self._workspace.outbox.waiting(store=self._workspace.store_setting)
+                for version in (waiting if self._everything else _own(waiting))
                 if version.key not in self.errors
             ]
             if not left or self.stopped is not None:
@@ -145,6 +153,16 @@ class _Round:
             self.stopped = self.stopped or error
         else:
             self.errors[version.key] = error
+
+
+def _own(waiting: Iterable[Waiting]) -> Iterator[Waiting]:
+    """Yield the user's own versions, for each notebook up to the first of somebody else's."""
+    blocked: set[NotebookKey] = set()
+    for version in waiting:
+        if not version.own:
+            blocked.add(version.key)
+        elif version.key not in blocked:
+            yield version
 
 
 def _by_key(version: Waiting) -> NotebookKey:

@@ -29,6 +29,7 @@ from nbvc.manifest.sealing import FORMAT, MALFORMED, format_time, parse_time, se
 from nbvc.model import Changes, Digest, NotebookKey, VersionId, WriteId
 from nbvc.text import typed
 from nbvc.workspace.files import create_file, explained, make_folder, sweep, write_file
+from nbvc.workspace.owning import Owner
 
 FOLDER = "outbox"
 MAX_HEADER_BYTES = 64 * 1024
@@ -77,6 +78,7 @@ class Waiting:
         parent_write_id: Its write ID, where it waited in the outbox itself.
         changes: What changed against it, where known.
         reason: Why it was not stored at once; ``None`` where that was not tried.
+        own: Whether the present user put it there, so that every command may deliver it.
         file: The file that holds it.
     """
 
@@ -97,6 +99,7 @@ class Waiting:
     parent_write_id: WriteId | None = None
     changes: Changes | None = None
     reason: Failure | None = None
+    own: bool = False
     file: Path = Path()
 
 
@@ -108,10 +111,12 @@ class Outbox:
 
     Args:
         folder: Where it is; made when first needed, readable by the user alone.
+        owner: The user; ``None`` for one who only looks.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, owner: Owner | None = None) -> None:
         self.folder = folder
+        self._owner = owner
 
     def add(self, version: Waiting, data: bytes, *, sent: bool) -> Waiting:
         """Put *version* at the end of the queue, durably.
@@ -127,7 +132,8 @@ class Outbox:
         """
         make_folder(self.folder, private=True)
         sweep(self.folder, version.saved_at)
-        content = seal(_to_document(version)) + b"\n" + data
+        version = replace(version, own=True)
+        content = self._seal(version) + b"\n" + data
         place = 1 + max((place for place, _ in self._places()), default=0)
         if place > _MAX_PLACE:
             raise Conflict(f"There is no place left in {self.folder}.", hint="nbvc push")
@@ -143,7 +149,7 @@ class Outbox:
             store: Only for this store.
             key: Only of this notebook.
         """
-        found = (_read_header(place, file) for place, file in self._places())
+        found = (self._read_header(place, file) for place, file in self._places())
         return [
             version
             for version in found
@@ -157,7 +163,7 @@ class Outbox:
         unreadable = [
             file
             for place, file in self._places()
-            if isinstance(_read_header(place, file), IntegrityError)
+            if isinstance(self._read_header(place, file), IntegrityError)
         ]
         return sorted([*self.folder.glob(f"*{_DAMAGED}"), *unreadable])
 
@@ -202,7 +208,7 @@ class Outbox:
         """Send *version* to another store than the one it was saved for. Idempotent."""
         data = self.read(version)
         moved = replace(version, store=store)
-        content = seal(_to_document(moved)) + b"\n" + data
+        content = self._seal(moved) + b"\n" + data
         write_file(version.file, content, token=version.write_id)
         return moved
 
@@ -258,6 +264,29 @@ class Outbox:
             if alone:
                 lock.release()
 
+    def _seal(self, version: Waiting) -> bytes:
+        document = _to_document(version)
+        return seal(self._owner.sign(document) if self._owner and version.own else document)
+
+    def _read_header(self, place: int, file: Path) -> Waiting | IntegrityError | None:
+        """Return what *file* says of itself; ``None`` where it is gone since it was listed."""
+        what = f"waiting version {file.name}"
+        try:
+            with file.open("rb") as opened:
+                line = opened.readline(MAX_HEADER_BYTES)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            return IntegrityError(f"The {what} cannot be read: {error.strerror}.")
+        try:
+            document = unseal(line.rstrip(b"\n"), what=what)
+            version = _from_document(document, place, file)
+            return replace(version, own=self._owner is not None and self._owner.made(document))
+        except IntegrityError as error:
+            return error
+        except (NbvcError, *MALFORMED) as error:
+            return IntegrityError(f"The {what} cannot be read: {error!r}.")
+
     def _places(self) -> list[tuple[int, Path]]:
         """Return the files in the queue with their places, in order."""
         with explained(self.folder):
@@ -285,25 +314,6 @@ def busy() -> StoreUnavailable:
         "Another process delivers what waits in the outbox just now.",
         hint="nbvc status shows what is left.",
     )
-
-
-def _read_header(place: int, file: Path) -> Waiting | IntegrityError | None:
-    """Return what *file* says of itself; ``None`` where it is gone since it was listed."""
-    what = f"waiting version {file.name}"
-    try:
-        with file.open("rb") as opened:
-            line = opened.readline(MAX_HEADER_BYTES)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        return IntegrityError(f"The {what} cannot be read: {error.strerror}.")
-    try:
-        document = unseal(line.rstrip(b"\n"), what=what)
-        return _from_document(document, place, file)
-    except IntegrityError as error:
-        return error
-    except (NbvcError, *MALFORMED) as error:
-        return IntegrityError(f"The {what} cannot be read: {error!r}.")
 
 
 def _to_document(version: Waiting) -> dict[str, Any]:

@@ -97,3 +97,21 @@ def test_migrating_takes_along_what_waits(
 def test_push_without_a_workspace_says_so(cli: CommandLine) -> None:
     """There is no outbox outside of a workspace."""
     assert "is not in an nbvc workspace" in cli("push", exit_code=3).stderr
+
+
+def test_what_came_with_a_folder_is_shown_and_waits_for_push(
+    bucket: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command that only looks says so; push delivers it, and shows before who wrote it."""
+    bucket.write("mine.ipynb", TWO)
+    go_offline(monkeypatch)
+    bucket("--author", "mallory", "save")
+    go_online(monkeypatch)
+    bucket.config.with_name("outbox.key").write_bytes(b"the key of somebody else")
+    assert "1 not put there by you: only nbvc push delivers that" in bucket("status").stdout
+    assert "v2" not in bucket("log").stdout
+    assert "not put there by you but by mallory" in bucket("push", "--dry-run").stdout
+    assert [each["own"] for each in bucket("push", "--dry-run", "--json").json["waiting"]] == [
+        False
+    ]
+    assert "Delivered v2" in bucket("push").stdout

@@ -22,15 +22,18 @@ from nbvc.errors import (
     Conflict,
     InvalidNotebook,
     NbvcError,
+    NotebookNotFound,
     OutcomeUnknown,
     StoreUnavailable,
     VersioningOff,
 )
+from nbvc.manifest.sealing import seal, unseal
 from nbvc.model import Area, Digest, Version
 from nbvc.stores.base import Overwrite
 from nbvc.workspace.cloning import clone
 from nbvc.workspace.core import Workspace
 from nbvc.workspace.outbox import Outbox, Waiting
+from nbvc.workspace.owning import KEY_FILE
 from nbvc.workspace.results import SomeFailed
 from nbvc.workspace.session import Session
 from tests.conftest import make_workspace
@@ -80,6 +83,86 @@ def add(workspace: Workspace, path: str, data: bytes, *, sent: bool) -> Waiting:
 def digests(versions: list[Version]) -> list[str | None]:
     """Return the digests of *versions*."""
     return [version.digest for version in versions]
+
+
+@pytest.fixture
+def stranger(workspace: Workspace, store: SwitchedStore) -> SwitchedStore:
+    """Return the store, off no more, of a workspace whose outbox somebody else has filled."""
+    config = workspace.session.environment.user_config_file
+    store.off()
+    save(workspace, "mine.ipynb", ONE, "trust me")
+    config.with_name(KEY_FILE).unlink()
+    workspace.__dict__.pop("outbox")
+    store.on()
+    return store
+
+
+# -- what came with a folder ----------------------------------------------------------------------
+
+
+def test_what_came_with_a_folder_is_delivered_by_push_alone(
+    workspace: Workspace, stranger: SwitchedStore
+) -> None:
+    """Who only looks into a stranger's folder writes nothing into a store."""
+    save(workspace, "other.ipynb", TWO)
+    assert [version.path for version in workspace.status().waiting] == ["mine.ipynb"]
+    with pytest.raises(NotebookNotFound):
+        history(workspace)
+    (waiting,) = workspace.outbox.waiting()
+    assert not waiting.own
+    (delivered,) = workspace.push().delivered
+    assert delivered.record.message == "trust me"
+    assert workspace.outbox.is_empty()
+
+
+def test_a_save_queues_up_behind_what_came_with_a_folder(
+    workspace: Workspace, stranger: SwitchedStore
+) -> None:
+    """So that the order stays; it says that push is what delivers both."""
+    result = save(workspace, "mine.ipynb", TWO)
+    assert (result.waiting, result.error and result.error.hint) == (True, "nbvc push")
+    workspace.status()
+    assert [version.own for version in workspace.outbox.waiting()] == [False, True]
+    assert len(workspace.push().delivered) == 2
+    assert digests(history(workspace)) == [Digest.of(ONE), Digest.of(TWO)]
+
+
+def test_a_waiting_version_that_was_altered_is_no_more_the_users_own(
+    workspace: Workspace, store: SwitchedStore
+) -> None:
+    """Whoever can seal a document cannot sign it."""
+    store.off()
+    save(workspace, "mine.ipynb", ONE)
+    (waiting,) = workspace.outbox.waiting()
+    assert waiting.own
+    header, _, data = waiting.file.read_bytes().partition(b"\n")
+    document = unseal(header, what="header")
+    for forged in ({**document, "author": "bob"}, {**document, "owner": "é"}, {"owner": 1}):
+        waiting.file.write_bytes(seal({**document, **forged}) + b"\n" + data)
+        assert [version.own for version in workspace.outbox.waiting()] == [False]
+
+
+def test_without_a_place_for_a_key_versions_wait_for_push(
+    workspace: Workspace, store: SwitchedStore
+) -> None:
+    """A home that cannot be written to costs no save."""
+    key = workspace.session.environment.user_config_file.with_name(KEY_FILE)
+    key.parent.mkdir(parents=True, exist_ok=True)
+    key.mkdir()
+    store.off()
+    save(workspace, "mine.ipynb", ONE)
+    store.on()
+    assert len(workspace.status().waiting) == 1
+    assert len(workspace.push().delivered) == 1
+
+
+def test_the_key_is_readable_by_its_owner_alone(workspace: Workspace, store: SwitchedStore) -> None:
+    """And it is not in the workspace, which others may get."""
+    store.off()
+    save(workspace, "mine.ipynb", ONE)
+    key = workspace.session.environment.user_config_file.with_name(KEY_FILE)
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert not key.is_relative_to(workspace.folder)
 
 
 # -- keeping --------------------------------------------------------------------------------------
