@@ -77,10 +77,10 @@ def written(temporary: Path, data: bytes, *, mode: int | None = None) -> Iterato
     """
     with _create(temporary) as file:
         try:
+            if mode is not None:  # before there is anything to read
+                os.fchmod(file.fileno(), mode)
             file.write(data)
             file.flush()
-            if mode is not None:
-                os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
             if os.name == "nt":  # Windows renames no file that is open.
                 file.close()

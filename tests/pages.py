@@ -67,7 +67,8 @@ class Step:
 
 def pages() -> list[str]:
     """Return the paths of all pages below the project."""
-    found = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
+    top = [PROJECT / "README.md", PROJECT / "SECURITY.md"]
+    found = [*top, *sorted((PROJECT / "docs").rglob("*.md"))]
     return [path.relative_to(PROJECT).as_posix() for path in found]
 
 
