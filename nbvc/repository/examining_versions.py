@@ -312,11 +312,8 @@ class VersionExaminer:
         if number is not None:  # it waited, and was stored with versioning later
             kind, what = Kind.REPEATED_VERSION, f"is v{number}, stored twice."
         elif next(iter(self._versions)) == NULL:
-            kind, what = (
-                Kind.NULL_VERSION,
-                "is the latest one, and was stored without versioning: "
-                "a later write without versioning would replace it.",
-            )
+            kind = Kind.NULL_VERSION
+            what = "is the latest one: a later write without versioning would replace it."
         else:
             kind, what = Kind.OLD_NULL_VERSION, "is from before versioning was on."
         self._find(
