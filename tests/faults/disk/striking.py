@@ -7,22 +7,17 @@ skipped, and say so.
 
 from __future__ import annotations
 
-import json
-import os
-import random
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import pytest
 
-from tests.command_line import PROJECT
+from tests.faults.forking import Ended, Forks
 
 KILL = -1
 HALF_A_WRITE = -2
@@ -32,8 +27,6 @@ CHANGING = "CWSTNKUMP"
 
 EVERY = CHANGING + "OLRHAD"
 """All calls: also opening, reading, closing, and those on SQLite's shared memory."""
-
-SEED = 20_260_801
 
 _SOURCE = Path(__file__).with_name("strike.c")
 _NAMES = {
@@ -106,30 +99,14 @@ class Call(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Ended):
     """What became of a command.
 
     Attributes:
-        exit_code: Its exit status, negative for a signal.
-        stdout: What it printed.
-        stderr: What it printed there.
         calls: All its calls on watched paths, in order.
     """
 
-    exit_code: int
-    stdout: str
-    stderr: str
     calls: Sequence[Call]
-
-    @property
-    def killed(self) -> bool:
-        """Whether it was killed."""
-        return self.exit_code == -9
-
-    @property
-    def said(self) -> str:
-        """What it said, for a message."""
-        return f"exit {self.exit_code}: {self.stdout}{self.stderr}"
 
     def count(self, kinds: str) -> int:
         """Return how many of its calls were of *kinds*."""
@@ -141,7 +118,7 @@ class Outcome:
         return next((call for call in self.calls if call.struck), None)
 
 
-class Disk:
+class Disk(Forks):
     """A process that runs commands in forks of itself, and strikes at their calls.
 
     Args:
@@ -150,28 +127,12 @@ class Disk:
     """
 
     def __init__(self, scratch: Path, *, warm: bool = True) -> None:
-        self._scratch = scratch
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.disk.struck", *(["--warm"] if warm else [])],
-            cwd=PROJECT,
-            env={**os.environ, "LD_PRELOAD": str(build(scratch)), "PYTHONPATH": str(PROJECT)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
+        super().__init__(
+            scratch,
+            "tests.faults.disk.struck",
+            *(["--warm"] if warm else []),
+            variables={"LD_PRELOAD": str(build(scratch))},
         )
-
-    def __enter__(self) -> Self:
-        """Return the process; leaving the block ends it."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End the process."""
-        self._process.communicate()
 
     def run(
         self,
@@ -195,15 +156,13 @@ class Disk:
             offline: Whether no store is reached.
             with_data: Whether the calls carry what was written.
         """
-        files = {name: self._scratch / name for name in ("stdout", "stderr", "log", "data")}
-        job = {
-            "arguments": [*arguments],
-            "cwd": str(cwd),
-            "offline": offline,
-            "variables": {**variables},
-            "stdout": str(files["stdout"]),
-            "stderr": str(files["stderr"]),
-            "strike": {
+        files = {name: self.scratch / name for name in ("log", "data")}
+        ended = self.fork(
+            arguments,
+            cwd=cwd,
+            variables=variables,
+            offline=offline,
+            strike={
                 "below": str(watch),
                 "kinds": strike.kinds,
                 "at": strike.at,
@@ -212,33 +171,14 @@ class Disk:
                 "log": str(files["log"]),
                 "data": str(files["data"]) if with_data else None,
             },
-        }
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f"{json.dumps(job)}\n")
-        self._process.stdin.flush()
-        exit_code = int(self._process.stdout.readline())
+        )
         data = files["data"].read_bytes() if with_data else None
         return Outcome(
-            exit_code=exit_code,
-            stdout=files["stdout"].read_text(errors="backslashreplace"),
-            stderr=files["stderr"].read_text(errors="backslashreplace"),
+            exit_code=ended.exit_code,
+            stdout=ended.stdout,
+            stderr=ended.stderr,
             calls=[_call(line, data) for line in files["log"].read_text().splitlines()],
         )
-
-
-def sample(calls: int, count: int, name: str) -> list[int]:
-    """Return some of the numbers from 1 to *calls*, spread over all of them by chance.
-
-    Args:
-        calls: How many there are.
-        count: How many are wanted.
-        name: Of the sample; the same name gives the same numbers.
-    """
-    chance = random.Random(f"{SEED} {name}")
-    print(f"seed {SEED}, {name}: {count} of {calls} calls")  # noqa: T201
-    edges = [round(part * calls / count) for part in range(count + 1)]
-    return [chance.randint(low + 1, high) for low, high in pairwise(edges) if low < high]
 
 
 def build(folder: Path) -> Path:

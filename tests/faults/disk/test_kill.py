@@ -8,8 +8,9 @@ from itertools import count
 import pytest
 
 from tests.faults.disk.scenes import SCENES
-from tests.faults.disk.striking import CHANGING, HALF_A_WRITE, KILL, Strike, sample
+from tests.faults.disk.striking import CHANGING, HALF_A_WRITE, KILL, Strike
 from tests.faults.disk.world import Clean, Scene, World, assert_survived, play
+from tests.faults.forking import sample
 
 KILLS, HALVES = 6, 2
 """How many calls of each command are struck in the ordinary suite."""
