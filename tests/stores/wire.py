@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from http.client import parse_headers
 from io import BufferedReader
 from urllib.parse import urlsplit
@@ -17,6 +18,8 @@ from xml.sax.saxutils import escape
 
 RESET = b"RESET"
 """Answer that breaks the connection off; an empty answer closes it in good order."""
+
+QUIET_TIMEOUT_SECONDS = 60
 
 TLS_HANDSHAKE = b"\x16"
 """First byte of a client that speaks TLS (RFC 8446, section 5.1)."""
@@ -32,7 +35,29 @@ class Request:
     body: bytes = field(repr=False)
 
 
-Answer = Callable[[Request], bytes]
+class End(Enum):
+    """How a connection ends before a whole answer was sent."""
+
+    CLOSED = auto()
+    RESET = auto()
+    SILENCE = auto()
+    """It stays open, and nothing more comes, until the client turns away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """An answer that breaks off.
+
+    Attributes:
+        data: What is sent of it.
+        end: What happens then.
+    """
+
+    data: bytes
+    end: End
+
+
+Answer = Callable[[Request], bytes | Broken]
 
 
 def reply(status: int, body: bytes = b"", **headers: str) -> bytes:
@@ -63,6 +88,8 @@ class WireServer:
         self._answer = answer
         self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._taken, self._open = 0, 0
+        self._changed = threading.Condition()
         scheme = "https" if tls else "http"
         self.url = f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -75,35 +102,71 @@ class WireServer:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
+    def wait_until_quiet(self) -> None:
+        """Wait until every connection that was opened before is at its end, and all is answered.
+
+        For clients that are gone, so that nothing of theirs is under way any more.
+        """
+        with self._changed:
+            before = self._taken
+            # Connections are taken in the order in which they came: this one is the last of them.
+            socket.create_connection(self._listener.getsockname()).close()
+            done = self._changed.wait_for(
+                lambda: self._taken > before and not self._open, QUIET_TIMEOUT_SECONDS
+            )
+        assert done, f"{self._open} connections are still open"
+
     def _accept(self) -> None:
         while True:
             try:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
+            self._count(1)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _count(self, opened: int) -> None:
+        with self._changed:
+            self._taken += max(opened, 0)
+            self._open += opened
+            self._changed.notify_all()
 
     def _serve(self, connection: socket.socket) -> None:
         # A client that turns away in the handshake or in between is no concern of the server.
-        with connection, suppress(OSError):
-            if self._tls is not None:
-                connection = self._tls.wrap_socket(connection, server_side=True)
-            self._talk(connection)
+        try:
+            with connection, suppress(OSError):
+                if self._tls is not None:
+                    connection = self._tls.wrap_socket(connection, server_side=True)
+                self._talk(connection)
+        finally:
+            self._count(-1)
 
     def _talk(self, connection: socket.socket) -> None:
         with connection, connection.makefile("rb") as stream:
             while request := _read(stream):
                 self.requests.append(request)
                 answer = self._answer(request)
+                if isinstance(answer, Broken):
+                    _break_off(connection, answer)
+                    return
                 if answer == RESET:
-                    linger = struct.pack("ii", 1, 0)
-                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                    _break_off(connection, Broken(b"", End.RESET))
                     return
                 if not answer:
                     return
                 connection.sendall(answer)
                 if b"\r\nConnection: close\r\n" in answer:
                     return
+
+
+def _break_off(connection: socket.socket, answer: Broken) -> None:
+    connection.sendall(answer.data)
+    if answer.end is End.RESET:
+        linger = struct.pack("ii", 1, 0)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    if answer.end is End.SILENCE:
+        while connection.recv(1):
+            pass
 
 
 def _read(stream: BufferedReader) -> Request | None:

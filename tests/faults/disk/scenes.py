@@ -19,7 +19,7 @@ ONE, TWO, TYPED = (large(text) for text in ("one", "two", "typed"))
 
 
 def _bound(world: World) -> None:
-    world.cli("init", "--namespace", NAMESPACE)
+    world.bind()
 
 
 def _unsaved(world: World) -> None:
@@ -64,7 +64,7 @@ def _rich(world: World) -> None:
 
 
 def _shared(world: World) -> None:
-    world.cli("init", f"../{SHARED}", "--namespace", NAMESPACE)
+    world.bind(SHARED)
     world.save("a.ipynb", ONE)
     world.save("a.ipynb", TWO)
     world.save("sub/b.ipynb", small("b"))
@@ -152,6 +152,12 @@ SCENES = (
         arguments=("publish", "a.ipynb"),
         prepare=_published,
         tell=_saves(("a.ipynb", TWO), area=Area.PUBLISHED),
+    ),
+    Scene(
+        name="unpublish",
+        arguments=("unpublish", "a.ipynb"),
+        prepare=_published,
+        again=frozenset({0, 3}),
     ),
     Scene(name="tag", arguments=("tag", "a.ipynb@v1", "release"), prepare=_twice_saved, tell=_tag),
     Scene(

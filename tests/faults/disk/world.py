@@ -19,6 +19,7 @@ from contextlib import closing, contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from nbvc.errors import StoreNotFound
 from nbvc.model import Area
@@ -67,6 +68,10 @@ class World:
             shutil.rmtree(path)
         shutil.copytree(self._kept, self.root, symlinks=True, dirs_exist_ok=True)
 
+    def bind(self, place: str | None = None) -> None:
+        """Make ``project`` a workspace on the store at *place*, or on the one of its own."""
+        self.cli("init", *([f"../{place}"] if place else []), "--namespace", NAMESPACE)
+
     def save(self, path: str, data: bytes) -> None:
         """Write a notebook and save it."""
         self.cli.write(path, data)
@@ -87,6 +92,23 @@ class World:
         """Open a store of this world."""
         with closing(LocalStore(self.root / place)) as store:
             yield store
+
+    def places(self) -> list[str]:
+        """Return where stores are."""
+        places = (EMBEDDED, SHARED, TARGET)
+        return [place for place in places if (self.root / place / "index.sqlite3").is_file()]
+
+    def stored(self) -> set[bytes]:
+        """Return the bytes of all versions in the stores and the outbox."""
+        found = set()
+        for place in self.places():
+            with self.store(place) as store:
+                for entry in store.list_versions("workspace/"):
+                    if not entry.is_delete_marker:
+                        found.add(store.get(entry.key, entry.version_id).data)
+        for file in self.root.glob("project/.nbvc/outbox/0*"):
+            found.add(file.read_bytes().partition(b"\n")[2])
+        return found
 
     def run(self, arguments: tuple[str, ...], strike: Strike = NOTHING, **more: bool) -> Outcome:
         """Run a command in ``project``, and strike at its calls."""
@@ -134,12 +156,12 @@ class Clean:
     Attributes:
         before: The files before the command.
         after: The files after it.
-        outcome: What it said, and its calls.
+        outcome: What it said, and its calls: what the ``run`` of its world returns.
     """
 
     before: Mapping[str, bytes]
     after: Mapping[str, bytes]
-    outcome: Outcome
+    outcome: Any
 
 
 def play(scene: Scene, world: World) -> Clean:
@@ -182,21 +204,7 @@ def _check_files(world: World, clean: Clean) -> None:
     held = set(found.values())
     for data in clean.before.values():
         if data not in held:
-            assert data in _stored(world), f"lost: {data[:200]!r}"
-
-
-def _stored(world: World) -> set[bytes]:
-    """Return the bytes of all versions in the stores and the outbox."""
-    found = set()
-    for place in (EMBEDDED, SHARED, TARGET):
-        if (world.root / place / "index.sqlite3").is_file():
-            with world.store(place) as store:
-                for entry in store.list_versions("workspace/"):
-                    if not entry.is_delete_marker:
-                        found.add(store.get(entry.key, entry.version_id).data)
-    for file in world.root.glob("project/.nbvc/outbox/0*"):
-        found.add(file.read_bytes().partition(b"\n")[2])
-    return found
+            assert data in world.stored(), f"lost: {data[:200]!r}"
 
 
 def _check_stores(scene: Scene, world: World, ledger: Ledger, *, done: bool) -> None:

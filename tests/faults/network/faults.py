@@ -1,0 +1,174 @@
+"""What can go wrong with one request to S3, as a table. To add a fault, add a line there."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.faults.network import listings
+from tests.faults.network.proxy import Exchange, Strike
+from tests.stores.wire import Broken, End, failure
+
+RETRY_AFTER_SECONDS = 7
+
+
+def kill_before(exchange: Exchange) -> Broken:
+    """Kill the client; the server never hears of the request."""
+    exchange.kill()
+    return _lost()
+
+
+def kill_after(exchange: Exchange) -> Broken:
+    """Let the server carry it out, and kill the client before it hears of it."""
+    exchange.pass_on()
+    exchange.kill()
+    return _lost()
+
+
+def half_a_request(exchange: Exchange) -> Broken:
+    """Break off on both sides when half of the body is through."""
+    exchange.pass_half()
+    return _lost()
+
+
+def lost_request(_: Exchange) -> Broken:
+    """Break off before the server hears of it."""
+    return _lost()
+
+
+def lost_reply(exchange: Exchange) -> Broken:
+    """Let the server carry it out, and break off without a word."""
+    exchange.pass_on()
+    return _lost()
+
+
+def closed_without_reply(exchange: Exchange) -> Broken:
+    """Let the server carry it out, and close the connection in good order."""
+    exchange.pass_on()
+    return Broken(b"", End.CLOSED)
+
+
+def half_a_reply(exchange: Exchange) -> Broken | None:
+    """Break off in the middle of the body of the reply."""
+    reply = exchange.pass_on()
+    return Broken(reply.head + _half(reply.body), End.RESET) if reply.body else _lost()
+
+
+def half_a_head(exchange: Exchange) -> Broken:
+    """Close the connection in good order in the middle of the reply's header fields."""
+    head = exchange.pass_on().head
+    middle = head.index(b"\r\n", len(head) // 2) + 2
+    return Broken(head[:middle], End.CLOSED)
+
+
+def truncated(exchange: Exchange) -> Broken | None:
+    """Close the connection in good order before all is sent that ``Content-Length`` announces."""
+    reply = exchange.pass_on()
+    return Broken(reply.head + _half(reply.body), End.CLOSED) if reply.body else None
+
+
+def fitted(exchange: Exchange) -> bytes | None:
+    """Send half of the body, as if that were all of it."""
+    reply = exchange.pass_on()
+    return reply.fitted(_half(reply.body)) if reply.body else None
+
+
+def emptied(exchange: Exchange) -> bytes | None:
+    """Send no body, as if there were none."""
+    reply = exchange.pass_on()
+    return reply.fitted(b"") if reply.body else None
+
+
+def flipped(exchange: Exchange) -> bytes | None:
+    """Flip one bit of the body of the reply."""
+    reply = exchange.pass_on()
+    if not reply.body:
+        return None
+    body = bytearray(reply.body)
+    bit = random.Random(f"{exchange.number} {len(body)}").randrange(8 * len(body))
+    body[bit // 8] ^= 1 << bit % 8
+    return reply.head + bytes(body)
+
+
+def error_after(exchange: Exchange) -> bytes:
+    """Let the server carry it out, and say that it failed: S3 may do that."""
+    exchange.pass_on()
+    return failure(500, "InternalError")
+
+
+def silent(_: Exchange) -> Broken:
+    """Never answer."""
+    return Broken(b"", End.SILENCE)
+
+
+def silent_after_head(exchange: Exchange) -> Broken:
+    """Let the server carry it out, and say no more than that it was a success."""
+    return Broken(exchange.pass_on().head[:-2], End.SILENCE)
+
+
+def answers(status: int, code: str, **headers: str) -> Strike:
+    """Return a strike that answers an error in the server's place."""
+    return lambda _: failure(status, code, **headers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One way to go wrong.
+
+    Attributes:
+        name: What it is called.
+        strike: What is done to the request.
+        passes: Whether a command must succeed all the same, where it happens once.
+        timeout: Whether the client finds out by waiting in vain.
+    """
+
+    name: str
+    strike: Strike
+    passes: bool = True
+    timeout: bool = False
+
+
+def _fault(strike: Callable[[Exchange], bytes | Broken | None], **more: bool) -> Fault:
+    return Fault(name=strike.__name__.replace("_", "-"), strike=strike, **more)
+
+
+KILLS = (_fault(kill_before), _fault(kill_after))
+
+FAULTS = (
+    _fault(half_a_request),
+    _fault(lost_request),
+    _fault(lost_reply),
+    _fault(closed_without_reply),
+    _fault(half_a_reply),
+    _fault(half_a_head),
+    _fault(truncated),
+    _fault(fitted),
+    _fault(emptied),
+    _fault(flipped),
+    _fault(error_after),
+    Fault(name="500", strike=answers(500, "InternalError")),
+    Fault(name="503", strike=answers(503, "SlowDown")),
+    Fault(
+        name="503-retry-after",
+        strike=answers(503, "SlowDown", Retry_After=str(RETRY_AFTER_SECONDS)),
+    ),
+    Fault(name="409", strike=answers(409, "OperationAborted")),
+    Fault(name="expired", strike=answers(403, "ExpiredToken"), passes=False),
+    Fault(name="skewed", strike=answers(403, "RequestTimeTooSkewed"), passes=False),
+    Fault(name="denied", strike=answers(403, "AccessDenied"), passes=False),
+    _fault(silent, timeout=True),
+    _fault(silent_after_head, timeout=True),
+    Fault(name="lag", strike=listings.lag, passes=False),
+    Fault(name="repeat-entries", strike=listings.repeat_entries, passes=False),
+    Fault(name="repeat-page", strike=listings.repeat_page, passes=False),
+    Fault(name="loop", strike=listings.loop, passes=False),
+)
+
+
+def _lost() -> Broken:
+    return Broken(b"", End.RESET)
+
+
+def _half(body: bytes) -> bytes:
+    return body[: len(body) // 2]
