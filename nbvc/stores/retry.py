@@ -7,7 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from nbvc.errors import NbvcError, OutcomeUnknown, PreconditionFailed, StoreUnavailable
+from nbvc.errors import (
+    IntegrityError,
+    NbvcError,
+    OutcomeUnknown,
+    PreconditionFailed,
+    StoreUnavailable,
+)
 from nbvc.stores.base import WRITE_ID
 from nbvc.stores.landing import find_write
 from nbvc.stores.paging import Paged
@@ -54,10 +60,11 @@ class RetryPolicy:
 class RetryingStore:
     """Any store, with retries. Fulfils :class:`nbvc.stores.base.Store`.
 
-    Errors that say ``retryable`` are tried again. After an ``OutcomeUnknown`` of a write that
-    carries a write ID it looks what is stored: if the write is there, it has succeeded; if it is
-    not, it is written again; if that cannot be told, the ``OutcomeUnknown`` is raised. A write that
-    was slow rather than lost may land after the look: then two versions carry one write ID.
+    Errors that say ``retryable`` are tried again; so is, once, what was damaged on the way, for
+    that may have been chance. After an ``OutcomeUnknown`` of a write that carries a write ID it
+    looks what is stored: if the write is there, it has succeeded; if it is not, it is written
+    again; if that cannot be told, the ``OutcomeUnknown`` is raised. A write that was slow rather
+    than lost may land after the look: then two versions carry one write ID.
 
     A listing that is ``Paged`` goes on at the page that failed. Any other is begun again as long
     as it has yielded nothing, and raises after that.
@@ -315,13 +322,18 @@ class _Attempts:
         self._outage = outage
         self._allowed = 1 if outage.given_up else policy.attempts
         self._made = 1
+        self._damaged = False
         self._began = clock()
 
     def wait_after_retryable(self, error: NbvcError, *, final: NbvcError | None = None) -> None:
         """Wait, or raise *error* where another attempt cannot help or may not be made.
 
-        With *final*, that is raised instead where a retryable error was the last one.
+        With *final*, that is raised instead where a retryable error was the last one. What came
+        damaged is asked for again at once, and only once: it may be damaged where it is stored.
         """
+        if isinstance(error, IntegrityError) and not self._damaged:
+            self._damaged = True
+            return
         if not error.retryable:
             raise error
         self.wait_after(error, final=final)

@@ -9,6 +9,7 @@ import pytest
 
 from nbvc.errors import (
     AccessDenied,
+    IntegrityError,
     NbvcError,
     OutcomeUnknown,
     PreconditionFailed,
@@ -131,6 +132,26 @@ def test_after_the_last_attempt_the_last_error_is_raised(
         store.get("k")
     assert caught.value is last
     assert len(faulty.requests) == 5
+
+
+@pytest.mark.parametrize("damaged", [1, 2, 3])
+def test_what_was_damaged_on_the_way_is_sent_once_more(
+    store: RetryingStore, faulty: FaultyStore, time: FakeTime, damaged: int
+) -> None:
+    """Either way, and at once; if it is damaged again, that is no chance, and is raised."""
+    put(faulty.inner)
+    damage = Fail(IntegrityError("other bytes"))
+    for method, call in (("get", lambda: store.get("k")), ("put", lambda: put(store))):
+        faulty.requests.clear()
+        faulty.plan(method, *[damage] * damaged)
+        if damaged == 1:
+            call()
+        else:
+            with pytest.raises(IntegrityError):
+                call()
+        assert faulty.requests == [method] * 2
+        faulty.faults.clear()
+    assert time.naps == []
 
 
 def test_what_cannot_get_better_is_not_repeated(store: RetryingStore, faulty: FaultyStore) -> None:
