@@ -1,8 +1,8 @@
 """The oracle of all fault tests: what must hold of a store after any failure, in plain checks.
 
-It reads the store anew, without any cache, and compares it with a ``Ledger`` of what users were
-told. It asks only what a user could ask: the log, the bytes of each version, refs and tags; and the
-store's own listing, so that nothing is hidden.
+It reads the store anew, with nothing cached but by this very check, and compares it with a
+``Ledger`` of what users were told. It asks only what a user could ask: the log, the bytes of each
+version, refs and tags; and the store's own listing, so that nothing is hidden.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from nbvc.repository import Repository
 from nbvc.repository.settings import read_settings
 from nbvc.stores.base import WRITE_ID, Store
 from tests.faults.ledger import Expected, Ledger
+from tests.stores.remembering import RememberingStore
 
 _TEMPORARY = (".tmp", "-journal")
 
@@ -154,8 +155,8 @@ def _check_tags(repository: Repository, ledger: Ledger) -> None:
 
 @contextmanager
 def _anew(opened: Store | Repository) -> Iterator[Repository]:
-    """Open a repository without a cache on a store that stays open."""
-    store = opened.store if isinstance(opened, Repository) else opened
+    """Open a repository with nothing cached yet on a store that stays open."""
+    store = RememberingStore(opened.store if isinstance(opened, Repository) else opened)
     repository = Repository(
         store, settings=read_settings(store), sleep=lambda _: None, jitter=lambda: 0.0
     )

@@ -191,8 +191,8 @@ def assert_survived(scene: Scene, world: World, clean: Clean, *, done: bool) -> 
         again = world.run(scene.arguments, offline=scene.offline)
         assert again.exit_code in scene.again, again.said
         scene.tell(ledger, True)
+        _check_stores(scene, world, ledger, done=True)
     assert world.files() == clean.after
-    _check_stores(scene, world, ledger, done=True)
     _check_work_goes_on(scene, world, ledger)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from tests.faults.network import listings
 from tests.faults.network.proxy import Exchange, Strike
-from tests.stores.wire import Broken, End, failure
+from tests.stores.wire import Broken, End, Request, failure
 
 RETRY_AFTER_SECONDS = 7
 
@@ -30,6 +31,13 @@ def half_a_request(exchange: Exchange) -> Broken:
     """Break off on both sides when half of the body is through."""
     exchange.pass_half()
     return _lost()
+
+
+def damaged_request(exchange: Exchange) -> bytes:
+    """Flip one bit of the body that the server gets."""
+    request = exchange.request
+    body = _flipped(request.body, exchange.number)
+    return exchange.proxy.pass_on(replace(request, body=body))
 
 
 def lost_request(_: Exchange) -> Broken:
@@ -85,10 +93,7 @@ def flipped(exchange: Exchange) -> bytes | None:
     reply = exchange.pass_on()
     if not reply.body:
         return None
-    body = bytearray(reply.body)
-    bit = random.Random(f"{exchange.number} {len(body)}").randrange(8 * len(body))
-    body[bit // 8] ^= 1 << bit % 8
-    return reply.head + bytes(body)
+    return reply.head + _flipped(reply.body, exchange.number)
 
 
 def error_after(exchange: Exchange) -> bytes:
@@ -121,31 +126,44 @@ class Fault:
         strike: What is done to the request.
         passes: Whether a command must succeed all the same, where it happens once.
         timeout: Whether the client finds out by waiting in vain.
+        fits: Which requests it can happen to.
     """
 
     name: str
     strike: Strike
     passes: bool = True
     timeout: bool = False
+    fits: Callable[[Request], bool] = lambda _: True
 
 
-def _fault(strike: Callable[[Exchange], bytes | Broken | None], **more: bool) -> Fault:
+def _has_body(request: Request) -> bool:
+    return bool(request.body)
+
+
+def _has_content(request: Request) -> bool:
+    """Return whether its reply has a body, so that something can happen to that."""
+    copies = "x-amz-copy-source" in request.headers
+    return copies or request.method not in {"PUT", "HEAD", "DELETE"}
+
+
+def _fault(strike: Callable[[Exchange], bytes | Broken | None], **more: Any) -> Fault:
     return Fault(name=strike.__name__.replace("_", "-"), strike=strike, **more)
 
 
 KILLS = (_fault(kill_before), _fault(kill_after))
 
 FAULTS = (
-    _fault(half_a_request),
+    _fault(half_a_request, fits=_has_body),
+    _fault(damaged_request, fits=_has_body),
     _fault(lost_request),
     _fault(lost_reply),
     _fault(closed_without_reply),
-    _fault(half_a_reply),
+    _fault(half_a_reply, fits=_has_content),
     _fault(half_a_head),
-    _fault(truncated),
-    _fault(fitted),
-    _fault(emptied),
-    _fault(flipped),
+    _fault(truncated, fits=_has_content),
+    _fault(fitted, fits=_has_content),
+    _fault(emptied, fits=_has_content),
+    _fault(flipped, fits=_has_content),
     _fault(error_after),
     Fault(name="500", strike=answers(500, "InternalError")),
     Fault(name="503", strike=answers(503, "SlowDown")),
@@ -159,15 +177,22 @@ FAULTS = (
     Fault(name="denied", strike=answers(403, "AccessDenied"), passes=False),
     _fault(silent, timeout=True),
     _fault(silent_after_head, timeout=True),
-    Fault(name="lag", strike=listings.lag, passes=False),
-    Fault(name="repeat-entries", strike=listings.repeat_entries, passes=False),
-    Fault(name="repeat-page", strike=listings.repeat_page, passes=False),
-    Fault(name="loop", strike=listings.loop, passes=False),
+    _fault(listings.lag, passes=False, fits=listings.is_listing),
+    _fault(listings.repeat_entries, passes=False, fits=listings.is_listing),
+    _fault(listings.repeat_page, passes=False, fits=listings.is_listing),
+    _fault(listings.loop, passes=False, fits=listings.is_listing),
 )
 
 
 def _lost() -> Broken:
     return Broken(b"", End.RESET)
+
+
+def _flipped(body: bytes, seed: int) -> bytes:
+    bit = random.Random(f"{seed} {len(body)}").randrange(8 * len(body))
+    changed = bytearray(body)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
 
 
 def _half(body: bytes) -> bytes:

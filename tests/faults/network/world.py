@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,8 @@ from tests.s3_server import REGION, connect, found_capabilities
 from tests.stores.wire import Request
 
 Version = tuple[str, str]
+HOME = "home"
+IMPATIENT = {"NBVC_TIMEOUT_SECONDS": "1"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,7 @@ class S3World(World):
         forks: Runs the commands that are struck.
         kept: A folder, not there yet, for the copy to put back.
         proxy: Before the server.
-        client: Of boto3, for the server itself.
+        buckets: Those of this world.
     """
 
     def __init__(
@@ -119,16 +121,28 @@ class S3World(World):
         return [EMBEDDED, *there]
 
     def run(
-        self, arguments: tuple[str, ...], plan: Plan = NOTHING, *, offline: bool = False
+        self,
+        arguments: tuple[str, ...],
+        plan: Plan = NOTHING,
+        *,
+        offline: bool = False,
+        impatient: bool = False,
     ) -> Struck:
-        """Run a command in ``project``, and strike at its requests."""
+        """Run a command in ``project``, and strike at its requests.
+
+        Args:
+            arguments: The command, as it would be on folders.
+            plan: What is struck.
+            offline: Whether no store is reached.
+            impatient: Whether a short silence of the server is too long for it.
+        """
         self._proxy.follow(plan)
         pauses = self._forks.scratch / "pauses"
         pauses.unlink(missing_ok=True)
         ended = self._forks.fork(
             self._words(arguments),
             cwd=self.cli.folder,
-            variables=self._variables(),
+            variables=self._variables() | (IMPATIENT if impatient else {}),
             offline=offline,
             started=self._proxy.victim.set_result,
             pauses=str(pauses),
@@ -145,7 +159,7 @@ class S3World(World):
             pauses=[float(seconds) for seconds in noted],
         )
 
-    def _variables(self) -> Mapping[str, str]:
+    def _variables(self) -> dict[str, str]:
         """Return the variables of a command, those of AWS included."""
         aws = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
         return {**self.cli.variables, **aws}
@@ -164,9 +178,6 @@ class S3World(World):
         if command == "clone":
             return [command, f"{self._stores[SHARED].url}/workspace/{NAMESPACE}", *words[1:]]
         return [*arguments]
-
-
-HOME = "home"
 
 
 class Buckets:

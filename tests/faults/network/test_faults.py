@@ -1,0 +1,102 @@
+"""The n-th S3 request of every command goes wrong: nothing is lost, doubled or damaged."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import pytest
+
+from nbvc import errors
+from tests.faults.disk.world import Clean, Scene, assert_survived, play
+from tests.faults.forking import SEED
+from tests.faults.network.faults import FAULTS, Fault
+from tests.faults.network.proxy import Plan
+from tests.faults.network.scenes import SCENES
+from tests.faults.network.world import S3World, Struck
+
+pytestmark = pytest.mark.real_s3
+
+ONCE, FOR_EVER = 5, 1
+"""How many points of each command are struck in the ordinary suite."""
+
+TYPED = {
+    error.exit_code
+    for error in vars(errors).values()
+    if isinstance(error, type) and issubclass(error, errors.NbvcError) and error.exit_code > 1
+}
+"""The exit codes that a command may end with; 1 is what an error without a name of its own has."""
+
+Point = tuple[Fault, int]
+scenes = pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+
+
+@scenes
+def test_some_faults_at_some_requests_lose_nothing(scene: Scene, world: S3World) -> None:
+    """Once each, and some for ever after. A seeded sample of all pairs of a fault and a request."""
+    clean = play(scene, world)
+    chance = random.Random(f"{SEED} {scene.name}")
+    points = _points(clean, FAULTS)
+    print(f"seed {SEED}, {scene.name}: {ONCE} + {FOR_EVER} of {len(points)} points")  # noqa: T201
+    for fault, at in chance.sample(points, min(ONCE, len(points))):
+        _strike(scene, world, clean, fault, at)
+    for fault, at in chance.sample(points, min(FOR_EVER, len(points))):
+        _strike(scene, world, clean, fault, at, for_ever=True)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+@scenes
+def test_any_fault_at_any_request_loses_nothing(scene: Scene, fault: Fault, world: S3World) -> None:
+    """Once at each request, and for ever after the first and the middle one."""
+    clean = play(scene, world)
+    points = _points(clean, [fault])
+    struck = [_strike(scene, world, clean, fault, at) for _, at in points]
+    struck += [
+        _strike(scene, world, clean, fault, at, for_ever=True)
+        for at in {1, len(clean.outcome.requests) // 2} - {0}
+    ]
+    print(f"{sum(struck)} of {len(struck)} points: {scene.name} {fault.name}")  # noqa: T201
+
+
+def _points(clean: Clean, faults: Sequence[Fault]) -> list[Point]:
+    requests = clean.outcome.requests
+    return [
+        (fault, at)
+        for fault in faults
+        for at, request in enumerate(requests, 1)
+        if fault.fits(request)
+    ]
+
+
+def _strike(
+    scene: Scene,
+    world: S3World,
+    clean: Clean,
+    fault: Fault,
+    at: int,
+    *,
+    for_ever: bool = False,
+) -> bool:
+    """Strike, and check everything; return whether there was anything to strike."""
+    world.put_back()
+    plan = Plan(at=at, strike=fault.strike, for_ever=for_ever)
+    outcome = world.run(scene.arguments, plan, impatient=fault.timeout)
+    if not outcome.struck:
+        return False
+    often = "from" if for_ever else "at"
+    print(f"{fault.name} {often} request {at}: {outcome.struck}: {outcome.said}")  # noqa: T201
+    _check_said(outcome, must_pass=fault.passes and not for_ever)
+    done = outcome.exit_code == 0 and not outcome.waits
+    assert_survived(scene, world, clean, done=done)
+    return True
+
+
+def _check_said(outcome: Struck, *, must_pass: bool) -> None:
+    assert "Traceback" not in outcome.stderr, outcome.said
+    if must_pass:
+        assert (outcome.exit_code, outcome.waits) == (0, False), outcome.said
+        return
+    assert outcome.exit_code in {0, *TYPED}, outcome.said
+    assert outcome.exit_code == 0 or "error: " in outcome.stderr, outcome.said
