@@ -195,28 +195,28 @@ class CredentialsExpired(AccessDenied):
 
 
 class StoreError(NbvcError):
-    """The store cannot do what was asked, or not now."""
-
-    kind = "store-error"
-    exit_code = 7
-
-
-class StoreUnavailable(StoreError):
-    """The store was not reached, or is overloaded; nothing was changed there.
+    """The store cannot do what was asked, or not now.
 
     Attributes:
         retry_after_seconds: How long the store asks to wait, where it said so.
     """
 
-    kind = "store-unavailable"
-    retryable = True
-    deferrable = True
+    kind = "store-error"
+    exit_code = 7
 
     def __init__(
         self, message: str, *, hint: str | None = None, retry_after_seconds: float | None = None
     ) -> None:
         super().__init__(message, hint=hint)
         self.retry_after_seconds = retry_after_seconds
+
+
+class StoreUnavailable(StoreError):
+    """The store was not reached, or is overloaded; nothing was changed there."""
+
+    kind = "store-unavailable"
+    retryable = True
+    deferrable = True
 
 
 class OutcomeUnknown(StoreError):

@@ -12,6 +12,7 @@ from nbvc.errors import (
     NbvcError,
     OutcomeUnknown,
     PreconditionFailed,
+    StoreError,
     StoreUnavailable,
 )
 from nbvc.stores.base import WRITE_ID
@@ -350,7 +351,7 @@ class _Attempts:
 
     def _pause(self, error: NbvcError) -> float:
         longest = min(self._policy.cap_seconds, self._policy.base_seconds * 2.0 ** (self._made - 1))
-        asked = error.retry_after_seconds if isinstance(error, StoreUnavailable) else None
+        asked = error.retry_after_seconds if isinstance(error, StoreError) else None
         return max(self._jitter() * longest, asked or 0.0)
 
 

@@ -65,11 +65,14 @@ class Call:
         return self.source or self.url
 
 
-def outcome_unknown(call: Call, why: str) -> OutcomeUnknown:
+def outcome_unknown(
+    call: Call, why: str, *, retry_after_seconds: float | None = None
+) -> OutcomeUnknown:
     """Return the error for a write without a clear reply."""
     return OutcomeUnknown(
         f"It is not known whether {call.url} was changed: {why}.",
         hint="nbvc looks what is stored before it writes again.",
+        retry_after_seconds=retry_after_seconds,
     )
 
 

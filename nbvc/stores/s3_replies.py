@@ -213,7 +213,11 @@ def _busy(reply: Reply, call: Call) -> e.NbvcError:
 
 def _failed(reply: Reply, call: Call) -> e.NbvcError:
     if call.changes:
-        return outcome_unknown(call, f"the store failed with HTTP {reply.status}")
+        return outcome_unknown(
+            call,
+            f"the store failed with HTTP {reply.status}",
+            retry_after_seconds=_retry_after(reply.headers),
+        )
     return e.StoreUnavailable(
         f"The store failed to {call.action} {call.url} (HTTP {reply.status}).",
         hint="Try again later.",

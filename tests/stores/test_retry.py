@@ -189,7 +189,9 @@ def test_a_wait_that_the_store_asks_for_is_kept(
     put(faulty.inner)
     faulty.plan("get", unavailable(retry_after_seconds=7.5))
     store.get("k")
-    assert time.naps == [7.5]
+    faulty.plan("put", Fail(OutcomeUnknown("failed", retry_after_seconds=8.5)))
+    put(store, write_id="another")
+    assert time.naps == [7.5, 8.5]
 
 
 def test_no_attempt_begins_after_the_deadline(

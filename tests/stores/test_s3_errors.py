@@ -309,6 +309,9 @@ def test_a_wait_that_the_store_asks_for_is_kept_within_bounds(
     error = translate(answer(503, "SlowDown", headers={"retry-after": value}), READ)
     assert isinstance(error, e.StoreUnavailable)
     assert error.retry_after_seconds == seconds
+    error = translate(answer(500, "InternalError", headers={"retry-after": value}), WRITE)
+    assert isinstance(error, e.OutcomeUnknown)
+    assert error.retry_after_seconds == seconds
 
 
 def test_credentials_that_are_expired_after_a_refresh_are_told_as_such() -> None:

@@ -9,6 +9,7 @@ left is what was there, version IDs included.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import uuid
@@ -48,6 +49,13 @@ class Struck(Ended):
     requests: Sequence[Request]
     struck: Sequence[Request]
     pauses: Sequence[float]
+
+    @property
+    def kind(self) -> str:
+        """The kind of the error, of a command with ``--json``; of several, that of the first."""
+        if self.stdout:
+            return next(each["error"]["kind"] for each in json.loads(self.stdout))
+        return json.loads(self.stderr)["error"]["kind"]
 
     @property
     def waits(self) -> bool:
@@ -96,9 +104,13 @@ class S3World(World):
 
     def keep(self) -> None:
         """Take the present state as the one to put back, with nothing cached."""
-        shutil.rmtree(self.cli.cache, ignore_errors=True)
+        self.forget_cache()
         super().keep()
         self._buckets.keep()
+
+    def forget_cache(self) -> None:
+        """Let everything have to be read from the server."""
+        shutil.rmtree(self.cli.cache, ignore_errors=True)
 
     def put_back(self) -> None:
         """Bring everything to the state that was kept."""
