@@ -5,7 +5,7 @@ The listing is the truth, the manifest its index: a version that no record names
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -96,7 +96,8 @@ class History:
                 continue
             looked_into += len(run)
             provenances = self._backend.parallel.map(self._look_into, run)
-            for version, provenance in zip(run, provenances, strict=True):
+            found = list(zip(run, provenances, strict=True))
+            for version, provenance in _first_of_each_write(found):
                 recorded = self._repeats.find(provenance, above)
                 if recorded is None:
                     yield enrich(version, provenance)
@@ -335,6 +336,23 @@ def enrich(version: Version, provenance: Provenance) -> Version:
         message=provenance.message,
         parent=provenance.parent,
     )
+
+
+def _first_of_each_write(
+    found: Sequence[tuple[Version, Provenance]],
+) -> Iterator[tuple[Version, Provenance]]:
+    """Yield what *found* has, but of several versions of one write only the oldest.
+
+    A write that was sent again, and cut off before it was recorded, may have landed several times;
+    the next save records the oldest of them (see ``adopting.adoptions``).
+
+    Args:
+        found: Versions without a record, newest first, and what their objects say.
+    """
+    oldest = {(said.write_id, version.size_bytes): version for version, said in found}
+    for version, said in found:
+        if said.write_id is None or oldest[said.write_id, version.size_bytes] is version:
+            yield version, said
 
 
 def _runs(versions: Iterator[Version]) -> Iterator[list[Version]]:

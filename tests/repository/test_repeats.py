@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from nbvc.model import Digest
+from nbvc.refs import parse_selector
 from nbvc.repository import Known, repeats
 from nbvc.stores.base import Key, Metadata, Overwrite, PutMode, Store, Stored
 from tests.repository.support import (
@@ -131,12 +132,16 @@ def test_a_write_that_lands_twice_at_once_is_one_version(conditional: bool) -> N
 
 
 def test_a_dead_writers_write_that_landed_twice_is_adopted_once() -> None:
-    """Neither has a record: the older one gets it, and stays the only one."""
+    """Neither has a record: the older one is listed, and gets it, and stays the only one."""
     store = MemoryStore()
     save_many(open_repository(store), 1)
     metadata = {"nbvc-write-id": "w-dead", "nbvc-digest": Digest.of(b"dead")}
     for _ in range(2):
         store.put(DATA_KEY, b"dead", mode=Overwrite(), metadata=metadata, content_type="")
+    repository = open_repository(store)
+    assert contents(repository) == [b"dead", b"v1"]
+    oldest = [entry.version_id for entry in store.list_versions(DATA_KEY)][1]
+    assert repository.resolve(KEY, parse_selector("latest")).version_id == oldest
     save_over(store, b"next")
     assert_each_once(store, b"next", b"dead", b"v1")
 

@@ -27,15 +27,19 @@ def kill_after(exchange: Exchange) -> Broken:
     return _lost()
 
 
-def half_a_request(exchange: Exchange) -> Broken:
+def half_a_request(exchange: Exchange) -> Broken | None:
     """Break off on both sides when half of the body is through."""
+    if not exchange.request.body:
+        return None
     exchange.pass_half()
     return _lost()
 
 
-def damaged_request(exchange: Exchange) -> bytes:
+def damaged_request(exchange: Exchange) -> bytes | None:
     """Flip one bit of the body that the server gets."""
     request = exchange.request
+    if not request.body:
+        return None
     body = _flipped(request.body, exchange.number)
     return exchange.proxy.pass_on(replace(request, body=body))
 
