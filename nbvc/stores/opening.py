@@ -6,7 +6,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote
 
 from nbvc.errors import InvalidInput, InvalidKey
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from nbvc.stores.base import Store
     from nbvc.stores.s3 import S3Store
+    from nbvc.stores.s3_patience import PatientBucket
 
+T = TypeVar("T")
 S3_SCHEME = "s3://"
 FILE_SCHEME = "file://"
 _FORMS = "A store is s3://bucket, s3://bucket/root, or the absolute path of a folder."
@@ -113,6 +115,25 @@ def find_s3(store: Store) -> S3Store | None:
 
     inner = getattr(store, "inner", store)
     return inner if isinstance(inner, S3Store) else None
+
+
+def find_bucket(store: Store) -> PatientBucket | None:
+    """Return the bucket of an S3 store, for requests that are tried again; ``None`` for any other.
+
+    A store that is not wrapped, as tests have it, tries them once.
+    """
+    found = find_s3(store)
+    if found is None:
+        return None
+    from nbvc.stores.retry import RetryingStore
+    from nbvc.stores.s3_patience import PatientBucket
+
+    repeat = store.repeat if isinstance(store, RetryingStore) else _once
+    return PatientBucket(found.administration, repeat)
+
+
+def _once(request: Callable[[], T]) -> T:
+    return request()
 
 
 def parse_s3_url(url: str) -> tuple[str, str]:

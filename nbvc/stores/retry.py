@@ -143,11 +143,11 @@ class RetryingStore:
 
     def get(self, key: Key, version_id: VersionId | None = None) -> Blob:
         """Read one version; see the protocol."""
-        return self._repeat(lambda: self.inner.get(key, version_id))
+        return self.repeat(lambda: self.inner.get(key, version_id))
 
     def head(self, key: Key, version_id: VersionId | None = None) -> Head:
         """Read what is known about one version; see the protocol."""
-        return self._repeat(lambda: self.inner.head(key, version_id))
+        return self.repeat(lambda: self.inner.head(key, version_id))
 
     def copy(
         self, source: Key, source_version: VersionId, target: Key, *, metadata: Metadata
@@ -207,16 +207,17 @@ class RetryingStore:
         """Close the inner store. Idempotent."""
         self.inner.close()
 
-    def _attempts(self) -> _Attempts:
-        return _Attempts(self._policy, self._sleep, self._jitter, self._clock, self._outage)
-
-    def _repeat(self, request: Callable[[], T]) -> T:
+    def repeat(self, request: Callable[[], T]) -> T:
+        """Send a *request* that may be sent twice, as often as the policy allows."""
         attempts = self._attempts()
         while True:
             try:
                 return self._ask(request)
             except NbvcError as error:
                 attempts.wait_after_retryable(error)
+
+    def _attempts(self) -> _Attempts:
+        return _Attempts(self._policy, self._sleep, self._jitter, self._clock, self._outage)
 
     def _write(self, request: Callable[[], Stored], key: Key, metadata: Metadata) -> Stored:
         attempts = self._attempts()
@@ -263,7 +264,7 @@ class RetryingStore:
             raise error from None
 
     def _resumed(self, begin: Callable[[], Iterator[T]]) -> Iterator[T]:
-        listing = self._repeat(begin)
+        listing = self.repeat(begin)
         attempts = self._attempts()
         started = False
         while True:

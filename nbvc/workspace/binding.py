@@ -22,7 +22,7 @@ from nbvc.model import check_key_path
 from nbvc.repository.lock import Lock
 from nbvc.repository.settings import StoreSettings, prepare, set_lock
 from nbvc.stores.base import Capabilities, Store
-from nbvc.stores.opening import find_s3
+from nbvc.stores.opening import find_bucket
 from nbvc.text import typed
 from nbvc.workspace.core import EMBEDDED_FOLDER, Workspace
 from nbvc.workspace.files import find_notebooks, make_folder, write_file
@@ -299,10 +299,9 @@ def _make_ready(
     store: Store, *, create: bool, ask: Ask, lock: Lock | None = None
 ) -> tuple[bool, bool]:
     """See to it that there is a bucket and that it keeps versions; return what had to be done."""
-    found = find_s3(store)
-    if found is None:
+    bucket = find_bucket(store)
+    if bucket is None:
         return False, False
-    bucket = found.administration
     created = enabled = False
     if not bucket.exists():
         if not (create or ask(f"There is no bucket {bucket.name}. Create it?")):
