@@ -1,4 +1,4 @@
-"""What can go wrong with one request to S3, as a table. To add a fault, add a line there."""
+"""What can go wrong with one request to S3, as a table. To add one, add a line there."""
 
 from __future__ import annotations
 
@@ -156,19 +156,10 @@ def _fault(strike: Callable[[Exchange], bytes | Broken | None], **more: Any) -> 
 
 KILLS = (_fault(kill_before), _fault(kill_after))
 
-FAULTS = (
+UNHEARD = (
     _fault(half_a_request, fits=_has_body),
     _fault(damaged_request, fits=_has_body),
     _fault(lost_request),
-    _fault(lost_reply),
-    _fault(closed_without_reply),
-    _fault(half_a_reply, fits=_has_content),
-    _fault(half_a_head),
-    _fault(truncated, fits=_has_content),
-    _fault(fitted, fits=_has_content),
-    _fault(emptied, fits=_has_content),
-    _fault(flipped, fits=_has_content),
-    _fault(error_after),
     Fault(name="500", strike=answers(500, "InternalError")),
     Fault(name="503", strike=answers(503, "SlowDown")),
     Fault(
@@ -176,16 +167,41 @@ FAULTS = (
         strike=answers(503, "SlowDown", Retry_After=str(RETRY_AFTER_SECONDS)),
     ),
     Fault(name="409", strike=answers(409, "OperationAborted")),
-    Fault(name="expired", strike=answers(403, "ExpiredToken"), passes=False),
-    Fault(name="skewed", strike=answers(403, "RequestTimeTooSkewed"), passes=False),
-    Fault(name="denied", strike=answers(403, "AccessDenied"), passes=False),
     _fault(silent, timeout=True),
+)
+"""The server does not carry the request out."""
+
+UNANSWERED = (
+    _fault(lost_reply),
+    _fault(closed_without_reply),
+    _fault(half_a_reply, fits=_has_content),
+    _fault(half_a_head),
+    _fault(truncated, fits=_has_content),
+    _fault(error_after),
     _fault(silent_after_head, timeout=True),
+)
+"""It does, and the client does not hear of it."""
+
+UNTRUE = (
+    _fault(fitted, fits=_has_content),
+    _fault(emptied, fits=_has_content),
+    _fault(flipped, fits=_has_content),
     _fault(listings.lag, passes=False, fits=listings.is_listing),
     _fault(listings.repeat_entries, passes=False, fits=listings.is_listing),
     _fault(listings.repeat_page, passes=False, fits=listings.is_listing),
     _fault(listings.loop, passes=False, fits=listings.is_listing),
 )
+"""It does, and the client hears something else."""
+
+REFUSED = (
+    Fault(name="expired", strike=answers(403, "ExpiredToken"), passes=False),
+    Fault(name="skewed", strike=answers(403, "RequestTimeTooSkewed"), passes=False),
+    Fault(name="denied", strike=answers(403, "AccessDenied"), passes=False),
+)
+"""It says that it does not, and will not."""
+
+GROUPS = {"unheard": UNHEARD, "unanswered": UNANSWERED, "untrue": UNTRUE, "refused": REFUSED}
+FAULTS = tuple(fault for group in GROUPS.values() for fault in group)
 
 
 def _lost() -> Broken:
