@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from nbvc.model import Area
-from tests.faults.disk.world import NAMESPACE, SHARED, TARGET, Scene, World, small
+from nbvc.manifest.layout import Layout
+from nbvc.model import Area, NotebookKey
+from nbvc.stores.base import Overwrite
+from tests.faults.disk.world import EMBEDDED, NAMESPACE, SHARED, TARGET, Scene, World, small
 from tests.faults.ledger import Ledger
 from tests.notebook_samples import code, markdown, notebook
 
@@ -81,6 +83,25 @@ def _waiting(world: World) -> None:
         assert outcome.exit_code == 0, outcome.said
         world.told.wait(f"{NAMESPACE}/{path}", data)
     world.cli.write("a.ipynb", TYPED)
+
+
+def _without_records(world: World) -> None:
+    """One notebook has a version of another tool on top, another one has lost its only record."""
+    _twice_saved(world)
+    world.save("c.ipynb", small("c"))
+    layout = Layout()
+    foreign, lost = NotebookKey(f"{NAMESPACE}/a.ipynb"), NotebookKey(f"{NAMESPACE}/c.ipynb")
+    with world.store(EMBEDDED) as store:
+        store.put(
+            layout.data_key(Area.WORKSPACE, foreign),
+            small("from elsewhere"),
+            mode=Overwrite(),
+            metadata={},
+            content_type="application/json",
+        )
+        for entry in list(store.list_versions(layout.records(Area.WORKSPACE, lost))):
+            store.delete_version(entry.key, entry.version_id)
+    world.told.acknowledge(foreign, small("from elsewhere"))
 
 
 def _fresh(world: World) -> None:
@@ -181,6 +202,7 @@ SCENES = (
     ),
     Scene(name="push", arguments=("push",), prepare=_waiting, tell=_push),
     Scene(name="save-behind", arguments=("save",), prepare=_waiting, tell=_save_behind),
+    Scene(name="repair", arguments=("repair", "--apply"), prepare=_without_records),
     Scene(
         name="migrate",
         arguments=("migrate", f"../{TARGET}"),
