@@ -7,6 +7,7 @@ from dataclasses import replace
 from tests.faults.disk import scenes as on_disk
 from tests.faults.disk.world import Scene
 from tests.faults.network.world import S3World
+from tests.s3_server import server_name
 
 
 def _from_folder(scene: Scene) -> Scene:
@@ -24,3 +25,10 @@ SCENES = [
     for scene in on_disk.SCENES
     if not scene.offline
 ]
+
+SAMPLED = (
+    SCENES
+    if server_name() in {"", "ministack"}
+    else [scene for scene in SCENES if scene.name in {"save-several", "publish", "mv", "push"}]
+)
+"""Those of the ordinary suite: on slower servers one for each way to write."""

@@ -12,7 +12,7 @@ from tests.faults.disk.world import Clean, Scene, assert_survived, play
 from tests.faults.forking import SEED
 from tests.faults.network.faults import FAULTS, GROUPS, Fault
 from tests.faults.network.proxy import Plan
-from tests.faults.network.scenes import SCENES
+from tests.faults.network.scenes import SAMPLED, SCENES
 from tests.faults.network.world import S3World, Struck
 
 pytestmark = pytest.mark.real_s3
@@ -28,10 +28,11 @@ TYPED = {
 """The exit codes that a command may end with; 1 is what an error without a name of its own has."""
 
 Point = tuple[Fault, int]
-scenes = pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+every_scene = pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+sampled_scenes = pytest.mark.parametrize("scene", SAMPLED, ids=lambda scene: scene.name)
 
 
-@scenes
+@sampled_scenes
 def test_some_faults_at_some_requests_lose_nothing(scene: Scene, world: S3World) -> None:
     """Once each, and some for ever after. A seeded sample of all pairs of a fault and a request."""
     clean = play(scene, world)
@@ -47,7 +48,7 @@ def test_some_faults_at_some_requests_lose_nothing(scene: Scene, world: S3World)
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("group", GROUPS)
-@scenes
+@every_scene
 def test_any_fault_at_any_request_loses_nothing(scene: Scene, group: str, world: S3World) -> None:
     """Once at each request, and for ever after the first and the middle one."""
     clean = play(scene, world)
