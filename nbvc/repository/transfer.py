@@ -37,10 +37,21 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """The names of one notebook, and what its version IDs of the source became in the target."""
+    """The names of one notebook, and what its version IDs of the source became in the target.
+
+    Attributes:
+        keys: The names.
+        ids: Version IDs of the source, and what they became.
+        gone: Numbers, from first to last, of which a repair has said that their bytes are lost.
+    """
 
     keys: tuple[NotebookKey, ...]
     ids: dict[tuple[Area, NotebookKey, VersionId], VersionId] = field(default_factory=dict)
+    gone: dict[Area, list[tuple[int, int]]] = field(default_factory=dict)
+
+    def is_gone(self, area: Area, number: int) -> bool:
+        """Return whether a repair has said that the bytes of *number* are lost."""
+        return any(first <= number <= last for first, last in self.gone.get(area, ()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +78,7 @@ class Transfer:
 
     Versions that no record names come along too. Those newer than every recorded one get a record,
     after the others, as the next save would give them; older ones stay without, in their place.
+    Of a version that is lost, and of which a repair has said so, the record comes along.
 
     Args:
         route: From where to where.
@@ -86,6 +98,8 @@ class Transfer:
         self._source = Manifest(route.source, area, key)
         self._target = Manifest(route.target, area, key)
         self.state = read_state(route.source, area, key)
+        if self.state is not None:
+            family.gone.setdefault(area, []).extend(self.state.gone)
         self.stays = find_stays(self._source, key, self.state)
         self._appenders = [Appender(self._target, stay.first) for stay in self.stays]
         newest = self._target.newest_number()
@@ -93,6 +107,7 @@ class Transfer:
         self._newest = self.stays[0].first - 1 if newest is None else newest
         self._there = self._list_target()
         self._numbers: dict[VersionId, int] = {}
+        self._lost: set[int] = set()
         self._arrived: dict[VersionId, WriteId] = {}
         self._between: dict[int, list[Step]] = {}
         self._unrecorded: list[Step] = []
@@ -162,6 +177,10 @@ class Transfer:
         """
         before = self._hash_before(self.stays[index])
         for step, blob in self._loaded(self._steps(index)):
+            if blob is None:
+                if step.record is not None:
+                    self._record(index, self._translated(step.record), before, written=False)
+                continue
             draft = self._draft(step, blob)
             landed = self._landed.popleft() if self._landed else None
             version_id = landed or self._put(draft, blob.data)
@@ -188,13 +207,16 @@ class Transfer:
             drafts = self._drafts if index == len(self.stays) - 1 else ()
             copies = read_up(self._target, begin, self._end(index))
             for copy, original in zip(copies, chain(records, drafts), strict=True):
-                if not (self._is_stored(copy) and agrees(copy, original)):
+                is_there = self._is_stored(copy) or copy.number in self._lost
+                if not (is_there and agrees(copy, original)):
                     raise self._damaged(copy)
 
     # The steps, in the order of writing
 
     def _all_steps(self) -> Iterator[Step]:
-        return chain.from_iterable(map(self._steps, range(len(self.stays))))
+        """Yield the steps that write a notebook; of a lost one, only the record is written."""
+        steps = chain.from_iterable(map(self._steps, range(len(self.stays))))
+        return (step for step in steps if step.number not in self._lost)
 
     def _steps(self, index: int) -> Iterator[Step]:
         stay = self.stays[index]
@@ -220,15 +242,19 @@ class Transfer:
 
     def _find_unrecorded(self) -> None:
         waiting: list[VersionEntry] = []
+        listed: set[int] = set()
         met = False
         for entry in entries_of(self._route.source.store, self._source_key):
             number = self._numbers.get(entry.version_id)
             if number is not None:
                 self._place(waiting, number if met else None)
                 waiting, met = [], True
+                listed.add(number)
             elif not entry.is_delete_marker:
                 waiting.append(entry)
         self._place(waiting, self.stays[0].first - 1 if met else None)
+        absent = set(self._numbers.values()) - listed
+        self._lost = {number for number in absent if self._family.is_gone(self.area, number)}
 
     def _place(self, entries: list[VersionEntry], number: int | None) -> None:
         """Keep *entries*, newest first, which stand above record *number*, or above all records."""
@@ -255,10 +281,11 @@ class Transfer:
         }
 
     def _arrive(self, version_id: VersionId, copy: Record, index: int) -> None:
-        if not self._is_stored(copy):
+        if self._is_stored(copy):
+            self._family.ids[self.area, self.key, version_id] = copy.version_id
+            self._arrived[copy.version_id] = copy.write_id
+        elif not self._family.is_gone(self.area, copy.number):
             raise self._damaged(copy)
-        self._family.ids[self.area, self.key, version_id] = copy.version_id
-        self._arrived[copy.version_id] = copy.write_id
         self._appenders[index].skip(copy)
 
     def _is_stored(self, copy: Record) -> bool:
@@ -292,7 +319,7 @@ class Transfer:
         head = self._route.source.store.head(self._source_key, step.version_id)
         return from_metadata(head.metadata).write_id or adoption_id(step.version_id)
 
-    def _loaded(self, steps: Iterable[Step]) -> Iterator[tuple[Step, Blob]]:
+    def _loaded(self, steps: Iterable[Step]) -> Iterator[tuple[Step, Blob | None]]:
         return read_ahead(
             steps,
             self._read,
@@ -301,8 +328,13 @@ class Transfer:
             traffic=self._traffic,
         )
 
-    def _read(self, step: Step) -> Blob:
-        """Read a version and compare it with its record; a second time before giving up."""
+    def _read(self, step: Step) -> Blob | None:
+        """Read a version and compare it with its record; a second time before giving up.
+
+        ``None`` for a lost one.
+        """
+        if step.number in self._lost:
+            return None
         name = f"v{step.number}" if step.record else f"The version {step.version_id}"
         why = "its digest is not the one that was recorded"
         for _ in range(2):

@@ -33,7 +33,7 @@ from nbvc.repository.migration import MigrationReport, Progress, migrate
 from nbvc.repository.parallel import Parallel
 from nbvc.repository.records import Manifest
 from nbvc.repository.settings import prepare
-from nbvc.repository.states import newest_state_number
+from nbvc.repository.states import change_state, newest_state_number
 from nbvc.repository.stays import Appender, provenance_of, read_up
 from nbvc.repository.traffic import Stopped, Traffic, read_ahead
 from nbvc.stores.base import Blob, Capabilities, Overwrite, Store, Stored
@@ -692,6 +692,44 @@ def test_a_target_that_lost_a_version_is_noticed(source: Repository, tmp_path: P
     target.store.delete_version(target.layout.data_key(Area.WORKSPACE, MINE), lost.version_id)
     with pytest.raises(IntegrityError, match=r"v2 of ada/mine\.ipynb"):
         migrate(source, target, prefix="ada/")
+
+
+def test_the_record_of_a_version_that_a_repair_called_gone_comes_along(
+    source: Repository, bucket: Repository
+) -> None:
+    """Its bytes are nowhere, so only what is known of it moves; another run finds all there.
+
+    A version that was lost without a word stops the run: mending comes first.
+    """
+    lost = source.resolve(LATER, parse_selector("v2"))
+    data_key = source.layout.data_key(Area.WORKSPACE, EARLIER)
+    source.store.delete_version(data_key, lost.version_id)
+    with pytest.raises(IntegrityError, match=r"v2 of ada/earlier\.ipynb"):
+        migrate(source, bucket, prefix="ada/")
+    change_state(
+        source.backend,
+        Area.WORKSPACE,
+        LATER,
+        lambda state: replace(state, gone=((2, 2),)),
+        action="gone",
+        author="ada",
+        now=START,
+        write_id=act().write_id,
+    )
+    planned = migrate(source, bucket, prefix="ada/", dry_run=True)
+    report = migrate(source, bucket, prefix="ada/")
+    assert (report.versions_copied, report.bytes_copied) == (
+        planned.versions_copied,
+        planned.bytes_copied,
+    )
+    moved, originals = list(bucket.log(LATER)), list(source.log(LATER))
+    assert [(v.number, v.missing) for v in moved] == [(v.number, v.missing) for v in originals]
+    assert [v.number for v in moved if v.missing] == [2]
+    for version, original in zip(moved, originals, strict=True):
+        assert version.digest == original.digest
+        assert version.missing or bucket.read(version) == source.read(original)
+    again = migrate(source, bucket, prefix="ada/")
+    assert (again.versions_copied, again.versions_present) == (0, 13)
 
 
 def test_a_target_must_be_prepared_and_another_store(source: Repository, tmp_path: Path) -> None:
