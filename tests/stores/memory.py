@@ -86,6 +86,10 @@ class MemoryStore:
             for entry in self._objects[key]
         ]
 
+    def bring_back(self, key: Key, entry: Entry) -> None:
+        """Add a version as another store had it, under the version ID that it had there."""
+        self._objects.setdefault(key, []).append(entry)
+
     @property
     def url(self) -> str:
         """What it is called."""
