@@ -1,0 +1,415 @@
+"""What each command does to the model, in steps: a crash leaves what some of the first ones made.
+
+Each command is a generator. It yields after each step that others could see in the store, and
+returns what the command says; where the command must refuse, it raises what the command raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from nbvc.errors import (
+    AlreadyExists,
+    Conflict,
+    InvalidInput,
+    NotebookNotFound,
+    UnsavedChanges,
+    VersionNotFound,
+)
+from tests.faults.machine.model import Folder, Notebook, Shelf, Version, Waiting, World
+
+Steps = Generator[None, None, Any]
+WAITS = "waits"
+
+
+def push(world: World, who: str) -> Steps:
+    """``nbvc push``."""
+    yield from _deliver(world, who)
+    return (len(world.folders[who].outbox),)
+
+
+def save(world: World, who: str, path: str, message: str) -> Steps:
+    """``nbvc save PATH -m MESSAGE``."""
+    folder = world.folders[who]
+    if path not in folder.files:
+        raise NotebookNotFound("")
+    yield from _deliver(world, who)
+    if folder.outbox:  # the delivery was stopped
+        return (False, WAITS)
+    saved, version = yield from _save(world, folder, path, message)
+    return (saved, version.number)
+
+
+def clone(world: World, who: str) -> Steps:
+    """``nbvc clone`` of everything into a new folder."""
+    yield from ()
+    world.folders.pop(who, None)
+    folder = Folder(author=who)
+    for path, notebook in world.notebooks.items():
+        if (version := notebook.drafts.current) is not None:
+            folder.files[path] = version.data
+            folder.base[path] = version
+            folder.seen.add(path)
+    if not folder.files:
+        raise NotebookNotFound("")
+    world.folders[who] = folder
+    return (len(folder.files),)
+
+
+def migrate(world: World, who: str) -> Steps:
+    """``nbvc migrate`` to a fresh store: what the next save would adopt has its number there."""
+    yield from _deliver(world, who)
+    for notebook in world.notebooks.values():
+        for shelf in (notebook.drafts, notebook.published):
+            for version in shelf.unrecorded_before(None):
+                shelf.record(version)
+    for version in world.versions():
+        version.version_id = None
+    world.folders[who].known.clear()
+    return ()
+
+
+def foreign(world: World, path: str, data: bytes) -> Steps:
+    """Another tool writes to the key."""
+    world.notebook(path).drafts.write(Version(data=data))
+    yield
+
+
+def checkout(world: World, who: str, path: str, ref: Ref, *, force: bool) -> Steps:
+    """``nbvc checkout PATH@REF``, perhaps with ``--force``."""
+    folder = world.folders[who]
+    yield from _deliver(world, who)
+    version = ref.of(world, path)
+    data = folder.files.get(path)
+    if data is not None and not _is_safe(world, folder, path):
+        if not force:
+            raise UnsavedChanges("")
+        yield from _save(world, folder, path, f"before checkout of {version.name}")
+    folder.files[path] = version.data
+    known = folder.known.get(path)
+    folder.set_base(path, version)
+    folder.seen.add(path)
+    if known is not None and not (version.number and version.number <= (known.number or 0)):
+        del folder.known[path]
+    return (version.name,)
+
+
+def publish(world: World, who: str, path: str, ref: Ref | None, message: str) -> Steps:
+    """``nbvc publish PATH[@REF] -m MESSAGE``."""
+    folder = world.folders[who]
+    yield from _deliver(world, who)
+    known = folder.known.get(path)
+    source = known if ref is None and known else (ref or Ref(back=0)).of(world, path)
+    shelf = world.notebook(path).published
+    copy = Version(
+        data=source.data,
+        author=folder.author,
+        message=message,
+        saved_at=world.now,
+        source=source,
+    )
+    shelf.write(copy)
+    yield
+    shelf.record(copy)
+    folder.seen.add(path)
+    yield
+    return (copy.number, source.name)
+
+
+def unpublish(world: World, who: str, path: str) -> Steps:
+    """``nbvc unpublish PATH``."""
+    yield from _deliver(world, who)
+    shelf = world.notebook(path).published
+    if shelf.current is None:
+        raise NotebookNotFound("")
+    shelf.removed = True
+    yield
+    shelf.current = None
+    yield
+    return ()
+
+
+def tag(world: World, who: str, path: str, name: str, ref: Ref, *, move: bool) -> Steps:
+    """``nbvc tag PATH@REF NAME``, perhaps with ``--force``."""
+    yield from _deliver(world, who)
+    version = ref.of(world, path)
+    notebook = world.notebook(path)
+    if version.number is None:
+        raise InvalidInput("")
+    if notebook.tags.get(name, version.number) != version.number and not move:
+        raise AlreadyExists("")
+    notebook.tags[name] = version.number
+    yield
+    return (version.name,)
+
+
+def delete_tag(world: World, who: str, path: str, name: str) -> Steps:
+    """``nbvc tag --delete PATH NAME``."""
+    yield from _deliver(world, who)
+    tags = world.notebook(path).tags
+    if name not in tags:
+        raise VersionNotFound("")
+    number = tags.pop(name)
+    yield
+    return (number,)
+
+
+def remove(world: World, who: str, path: str, *, keep_file: bool) -> Steps:
+    """``nbvc rm PATH``, perhaps with ``--keep-file``."""
+    folder, shelf = world.folders[who], world.notebook(path).drafts
+    if not keep_file and path in folder.files and not _is_held_here(folder, path):
+        yield from _deliver(world, who)
+        if not _is_safe(world, folder, path):
+            raise UnsavedChanges("")
+    yield from _deliver(world, who)
+    if folder.queue(path):
+        raise Conflict("")
+    if not shelf.exists:
+        raise NotebookNotFound("")
+    shelf.removed = True
+    yield
+    shelf.current = None
+    yield
+    folder.forget(path)
+    if not keep_file:
+        folder.files.pop(path, None)
+    return ()
+
+
+def rename(world: World, who: str, old: str, new: str) -> Steps:
+    """``nbvc mv OLD NEW``."""
+    folder = world.folders[who]
+    if old in folder.files and new in folder.files:
+        raise AlreadyExists("")
+    if old not in folder.files and new not in folder.files:
+        raise NotebookNotFound("")
+    yield from _deliver(world, who)
+    if folder.queue(old) or folder.queue(new):
+        raise Conflict("")
+    message = f"renamed from {old}"
+    copy = yield from _rename(world, folder.author, old, new, message)
+    if old in folder.files:
+        folder.files[new] = folder.files.pop(old)
+    base = folder.base.get(old)
+    folder.set_base(new, copy if base is not None and base.data == copy.data else base)
+    folder.known[new] = copy
+    folder.seen.add(new)
+    folder.forget(old)
+    return (copy.name,)
+
+
+def _deliver(world: World, who: str) -> Steps:
+    """Deliver what waits in the outbox of *who*, unless the world stops that after some steps."""
+    folder, done = world.folders[who], 0
+    for waiting in sorted(folder.outbox, key=lambda each: each.path):
+        steps = _deliver_one(world, folder, waiting)
+        while True:
+            if world.delivery_stops_after is not None and done >= world.delivery_stops_after:
+                return
+            try:
+                next(steps)
+            except StopIteration:
+                break
+            done += 1
+            yield
+
+
+def _deliver_one(world: World, folder: Folder, waiting: Waiting) -> Steps:
+    version, path = waiting.version, waiting.path
+    shelf = world.notebook(path).drafts
+    known = folder.known.get(path)
+    landed = version.number is not None or version in shelf.stored
+    if version.number is not None:
+        saved = version
+    elif landed:
+        yield from _record(shelf, version, waiting.base)
+        saved = version
+    elif not waiting.sent and known is not None and known.data == version.data:
+        saved = known
+    else:
+        waiting.sent = True
+        saved = yield from _store(world, path, version, waiting.base, known)
+    if folder.base.get(path) is version:
+        folder.base[path] = saved
+    if known is None or (known.number or 0) <= (saved.number or 0):
+        folder.known[path] = saved
+    folder.seen.add(path)
+    folder.outbox.remove(waiting)
+
+
+def _save(
+    world: World, folder: Folder, path: str, message: str
+) -> Generator[None, None, tuple[bool, Version]]:
+    """Save what lies at *path*; return whether that made a version, and which one holds it."""
+    data = folder.files[path]
+    base, known = folder.base.get(path), folder.known.get(path)
+    folder.seen.add(path)
+    if known is not None and known.data == data:
+        return False, known
+    version = Version(data=data, author=folder.author, message=message, saved_at=world.now)
+    world.pending = version
+    saved = yield from _store(world, path, version, base, known)
+    folder.base[path] = folder.known[path] = saved
+    return saved is version, saved
+
+
+def _store(
+    world: World, path: str, version: Version, base: Version | None, known: Version | None
+) -> Generator[None, None, Version]:
+    """Store *version* and give it a number; return the version that has its bytes now."""
+    shelf = world.notebook(path).drafts
+    version.parent = base.number if base else None
+    top = shelf.current
+    is_newest = known is not None and top is not None and top.data == known.data
+    if top is not None and top.data == version.data and not is_newest:
+        if [top] != shelf.records[-1:] and not top.is_foreign:
+            yield from _adopt(shelf, None)
+        if [top] == shelf.records[-1:]:
+            return top
+    alone = is_newest if known else top is None and not shelf.has_index
+    shelf.write(version)
+    yield
+    if alone and shelf.newest_number == (known.number if known else 0):
+        shelf.record(version)
+        yield
+    else:
+        yield from _record(shelf, version, base)
+    return version
+
+
+def _record(shelf: Shelf, version: Version, base: Version | None) -> Steps:
+    """Give *version*, which is stored, a number, and first all that came before it."""
+    yield from _adopt(shelf, version)
+    if version.parent is None and base is not None:
+        version.parent = base.number
+    shelf.record(version)
+    yield
+
+
+def _adopt(shelf: Shelf, mine: Version | None) -> Steps:
+    """Bring a removed notebook back, and give what has no number one."""
+    if shelf.removed or shelf.moved_to:
+        shelf.removed, shelf.moved_to = False, None
+        yield
+    for version in shelf.unrecorded_before(mine):
+        shelf.record(version)
+        yield
+
+
+def _is_safe(world: World, folder: Folder, path: str) -> bool:
+    """Whether some version, or the outbox, holds the bytes of the file."""
+    data, log = folder.files[path], world.notebook(path).drafts.log()
+    held = any(version.data == data for version in log if version.number or not version.is_foreign)
+    return held or _is_held_here(folder, path)
+
+
+def _is_held_here(folder: Folder, path: str) -> bool:
+    """Whether that is known without the store."""
+    held = [waiting.version for waiting in folder.queue(path)]
+    held += [version for version in (folder.base.get(path), folder.known.get(path)) if version]
+    return any(version.data == folder.files[path] for version in held)
+
+
+def _rename(
+    world: World, author: str, old: str, new: str, message: str
+) -> Generator[None, None, Version]:
+    """Rename in the store: go on from wherever an earlier try was cut off."""
+    notebook, other = world.notebook(old), world.notebook(new)
+    source, target = notebook.drafts, other.drafts
+    newest = next(iter(source.log()), None)
+    if newest is None or (source.current is None and source.moved_to is None):
+        raise NotebookNotFound("")
+    if source.current is None and source.moved_to != new:
+        raise NotebookNotFound("")
+    if newest.number is None:
+        raise InvalidInput("")
+    copy = target.current
+    if copy is None or copy.source is not newest:
+        if target.exists and not _returns(source, target):
+            raise AlreadyExists("")
+        copy = Version(
+            data=newest.data,
+            author=author,
+            message=message,
+            saved_at=world.now,
+            parent=newest.number,
+            source=newest,
+        )
+        target.write(copy)
+        yield
+    yield from _link(notebook, other, copy, newest)
+    if source.moved_to != new:
+        source.moved_to = new
+        yield
+    if source.current is not None:
+        source.current = None
+        yield
+    return copy
+
+
+def _returns(source: Shelf, target: Shelf) -> bool:
+    """Whether *source* had the name of *target* before, and nobody saved under it since."""
+    is_part = set(map(id, target.records)) <= set(map(id, source.records))
+    return target.moved_to is not None and bool(target.records) and is_part
+
+
+def _link(notebook: Notebook, other: Notebook, copy: Version, newest: Version) -> Steps:
+    """Let *other* continue *notebook*: records and tags, then a number for *copy*."""
+    source, target = notebook.drafts, other.drafts
+    if copy.number is not None:
+        return
+    target.stored = [each for each in target.stored if each.number is None]
+    target.records = list(source.records)
+    target.removed, target.moved_to = False, None
+    other.tags = dict(notebook.tags)
+    yield
+    copy.number = (newest.number or 0) + 1
+    target.records.append(copy)
+    yield
+
+
+class Ref:
+    """How a person names a version: so many back from the latest, a number, a tag, a digest.
+
+    The same words can mean other versions in the two systems, where a fault has left one of them
+    with a version more.
+    """
+
+    def __init__(
+        self, *, back: int | None = None, number: int | None = None, tag: str | None = None
+    ) -> None:
+        self._back, self._number, self._tag = back, number, tag
+
+    def __repr__(self) -> str:
+        """Return it as it is typed."""
+        return self.text
+
+    @property
+    def text(self) -> str:
+        """What to type."""
+        if self._tag is not None:
+            return self._tag
+        if self._number is not None:
+            return f"v{self._number}"
+        return f"latest~{self._back}" if self._back else "latest"
+
+    def of(self, world: World, path: str) -> Version:
+        """Return the version that it means.
+
+        Raises:
+            NotebookNotFound: There is no notebook.
+            VersionNotFound: There is no such version.
+        """
+        notebook = world.notebook(path)
+        log = notebook.drafts.log()
+        if not log:
+            raise NotebookNotFound("")
+        number = self._number if self._tag is None else notebook.tags.get(self._tag, 0)
+        if number is None:
+            found = log[self._back : self._back + 1] if self._back is not None else []
+        else:
+            found = [version for version in log if version.number == number]
+        if not found:
+            raise VersionNotFound("")
+        return found[0]
