@@ -249,6 +249,12 @@ class Lockstep(RuleBasedStateMachine):
             if not self._is_cut:
                 assert twin.system.findings(who) == twin.expected_findings()
 
+    @rule()
+    def list_notebooks(self) -> None:
+        """List what is there, and what was removed."""
+        for twin in self.twins:
+            assert twin.system.listed() == twin.expected_listing()
+
     # How
 
     @property

@@ -60,6 +60,10 @@ class System:
         self._numbers, self._ids = count(1), count(1)
         self._stores: dict[str, Store] = {}
         self._owners = owners
+        self._read: dict[str, list[Any]] = {}
+        self._shown_last: dict[str, dict[str, Any]] = {}
+        self.ids: dict[str, list[str]] = {}
+        self._has_renamed = False
         self.store = self._fresh_store()
         self._folder("ada").mkdir(parents=True)
         make_workspace(self.environment("ada"), self.store.url, namespace=NAMESPACE)
@@ -158,6 +162,7 @@ class System:
 
     def rename(self, who: str, old: str, new: str) -> Outcome:
         """``nbvc mv``."""
+        self._has_renamed = True
         with self._open(who) as workspace:
             return (workspace.rename(old, new).name,)
 
@@ -197,29 +202,38 @@ class System:
             session, url, create=True, ask=lambda _: False, dry_run=False, flags={}
         )
         self.store = self._stores[url]
+        self._read.clear()
         return ()
 
     # Look
 
-    def seen_in_store(self) -> dict[str, Any]:
-        """Return what a reader sees who comes anew, in the words of the model."""
+    def listed(self) -> tuple[list[str], list[str]]:
+        """Return what ``nbvc ls`` and ``nbvc ls --removed`` list."""
         with self.reader() as repository:
-            listed = {
-                str(each.key): bool(each)
-                for area in Area
-                for each in repository.list_notebooks(NAMESPACE, area=area, with_versions=False)
-                if area is Area.WORKSPACE
-            }
-            published = {
-                str(each.key)
-                for each in repository.list_notebooks(
-                    NAMESPACE, area=Area.PUBLISHED, with_versions=False
-                )
-            }
-            return {
-                path: self._notebook(repository, NotebookKey(f"{NAMESPACE}/{path}"), listed, published)
-                for path in PATHS
-            }
+            listings = repository.list_notebooks(NAMESPACE), repository.list_removed(NAMESPACE)
+            there, removed = (
+                [each.key.removeprefix(f"{NAMESPACE}/") for each in listing] for listing in listings
+            )
+        return there, removed
+
+    def seen_in_store(self) -> dict[str, Any]:
+        """Return what a reader sees who comes anew, in the words of the model.
+
+        A notebook is read again only where something was written that it may be made of.
+        """
+        entries = [
+            (entry.key, entry.version_id, entry.is_latest, entry.is_delete_marker, entry.etag)
+            for entry in self.store.list_versions("")
+        ]
+        with self.reader() as repository:
+            for path in PATHS:
+                # What was renamed is read from under several keys.
+                own = [each for each in entries if self._has_renamed or path in each[0]]
+                if self._read.get(path) != own or path not in self._shown_last:
+                    key = NotebookKey(f"{NAMESPACE}/{path}")
+                    self._shown_last[path] = self._notebook(repository, path, key, entries)
+                    self._read[path] = own
+        return {path: dict(self._shown_last[path]) for path in PATHS}
 
     def seen_in_folder(self, who: str) -> dict[str, Any]:
         """Return what lies on the disk of *who*, in the words of the model."""
@@ -271,29 +285,27 @@ class System:
         return self._open(who)
 
     def _notebook(
-        self, repository: Repository, key: NotebookKey, listed: dict[str, bool], published: set[str]
+        self, repository: Repository, path: str, key: NotebookKey, entries: list[Any]
     ) -> dict[str, Any]:
-        log = self.log(repository, key)
-        tags = repository.tags(key)
+        log = self._log(repository, key, Area.WORKSPACE)
+        published = self._log(repository, key, Area.PUBLISHED)
         state = read_state(repository.backend, Area.WORKSPACE, key)
+        moved_to = state.moved_to if state else None
+        current = {name for name, _, is_latest, is_marker, _ in entries if is_latest > is_marker}
         self._check_refs(repository, key, log)
+        self.ids[path] = [version.version_id for version in (*log, *published)]
         return {
             "log": [self._shown(repository, version) for version in log],
-            "published": [
-                self._shown(repository, version)
-                for version in self.log(repository, key, Area.PUBLISHED)
-            ],
-            "tags": dict(sorted(tags.items())),
-            "listed": key in listed,
-            "published now": key in published,
-            "moved to": state.moved_to.removeprefix(f"{NAMESPACE}/")
-            if state and state.moved_to
-            else None,
+            "published": [self._shown(repository, version) for version in published],
+            "tags": dict(sorted(repository.tags(key).items())),
+            "listed": f"workspace/{key}" in current,
+            "published now": f"published/{key}" in current,
+            "moved to": moved_to.removeprefix(f"{NAMESPACE}/") if moved_to else None,
             "said to be removed": bool(state and state.removed),
         }
 
-    def log(
-        self, repository: Repository, key: NotebookKey, area: Area = Area.WORKSPACE
+    def _log(
+        self, repository: Repository, key: NotebookKey, area: Area
     ) -> list[Version]:
         """Return the versions of a notebook, newest first; none where there is no notebook."""
         try:

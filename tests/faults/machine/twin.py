@@ -8,14 +8,14 @@ from functools import partial
 from typing import Any
 
 from nbvc.errors import NbvcError
-from nbvc.model import Area, Digest, NotebookKey
+from nbvc.model import Digest
 from nbvc.workspace.index import Base, Entry
 from nbvc.workspace.outbox import Waiting as RealWaiting
 from tests.faults.machine import commands
 from tests.faults.machine.commands import Steps
 from tests.faults.machine.line import Strike
 from tests.faults.machine.model import Folder, Version, Waiting, World
-from tests.faults.machine.system import NAMESPACE, Outcome, System
+from tests.faults.machine.system import Outcome, System
 
 MAX_STEPS = 100
 Command = Callable[[World], Steps]
@@ -50,7 +50,7 @@ class Twin:
             self.world = deepcopy(before)
             said = _finish(command(self.world))
             assert outcome == said, f"{self.system.name} said {outcome}, not {said}"
-            self.compare()
+            self.compare(who)
             return True
         after = deepcopy(before)
         said = _finish(command(after))
@@ -58,7 +58,7 @@ class Twin:
         self.world = self._settle(before, command)
         if who in self.world.folders:
             self._learn(who, before.folders[who], after.folders.get(who))
-        self.compare()
+        self.compare(who)
         return outcome == said
 
     def step_until_done(
@@ -75,10 +75,10 @@ class Twin:
             outcome = self.system.run(None, act)
         said = _finish(command(self.world))
         assert outcome == said, f"{self.system.name} said {outcome}, not {said}"
-        self.compare()
+        self.compare(who)
 
-    def compare(self) -> None:
-        """Compare all that can be seen."""
+    def compare(self, asking: str | None = None) -> None:
+        """Compare all that can be seen; also what ``nbvc status`` says to who is *asking*."""
         name = self.system.name
         seen, expected = self.system.seen_in_store(), self.world.seen_in_store()
         assert seen == expected, f"{name}: {_difference(seen, expected)}"
@@ -86,7 +86,7 @@ class Twin:
         for who, folder in self.world.folders.items():
             found, told = self.system.seen_in_folder(who), self.world.seen_in_folder(who)
             assert found == told, f"{name}, {who}: {_difference(found, told)}"
-            if not folder.outbox and not self.system.line.is_cut:
+            if who == asking and not folder.outbox and not self.system.line.is_cut:
                 found, told = self.system.seen_in_status(who), self.world.seen_in_status(who)
                 assert found == told, f"{name}, status of {who}: {_difference(found, told)}"
 
@@ -99,6 +99,13 @@ class Twin:
             for version in shelf.log()
             if version.number is None
         )
+
+    def expected_listing(self) -> tuple[list[str], list[str]]:
+        """Return the notebooks that must be listed, and those that must be listed as removed."""
+        drafts = {path: each.drafts for path, each in sorted(self.world.notebooks.items())}
+        there = [path for path, shelf in drafts.items() if shelf.current is not None]
+        gone = [path for path, shelf in drafts.items() if shelf.exists and path not in there]
+        return there, [path for path in gone if drafts[path].moved_to is None]
 
     # After a failure
 
@@ -208,17 +215,12 @@ class Twin:
 
     def _note_ids(self) -> None:
         """Note what the store calls each version, and that it is called so for good."""
-        with self.system.reader() as repository:
-            for path, notebook in self.world.notebooks.items():
-                key = NotebookKey(f"{NAMESPACE}/{path}")
-                for area, shelf in (
-                    (Area.WORKSPACE, notebook.drafts),
-                    (Area.PUBLISHED, notebook.published),
-                ):
-                    log = self.system.log(repository, key, area)
-                    for real, version in zip(log, shelf.log(), strict=True):
-                        assert version.version_id in {None, real.version_id}, f"{real} was another"
-                        version.version_id = real.version_id
+        for path, ids in self.system.ids.items():
+            notebook = self.world.notebook(path)
+            versions = [*notebook.drafts.log(), *notebook.published.log()]
+            for version, version_id in zip(versions, ids, strict=True):
+                assert version.version_id in {None, version_id}, f"{version} was another before"
+                version.version_id = version_id
 
 
 def _finish(steps: Steps) -> Outcome:
