@@ -7,6 +7,7 @@ returns what the command says; where the command must refuse, it raises what the
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import dataclass
 from typing import Any
 
 from nbvc.errors import (
@@ -249,9 +250,12 @@ def _save(
         return False, known
     version = Version(data=data, author=folder.author, message=message, saved_at=world.now)
     world.pending = version
+    unrecorded = [each for each in world.notebook(path).drafts.stored if each.number is None]
     saved = yield from _store(world, path, version, base, known)
     folder.base[path] = folder.known[path] = saved
-    return saved is version, saved
+    # A save that was cut off, and is run again, says that it saved.
+    finished = saved in unrecorded and saved.author == folder.author
+    return saved is version or finished, saved
 
 
 def _store(
@@ -369,30 +373,28 @@ def _link(notebook: Notebook, other: Notebook, copy: Version, newest: Version) -
     yield
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ref:
-    """How a person names a version: so many back from the latest, a number, a tag, a digest.
+    """How a person names a version. The same words can mean another one in each system.
 
-    The same words can mean other versions in the two systems, where a fault has left one of them
-    with a version more.
+    Attributes:
+        back: So many before the latest.
+        number: Its number.
+        tag: Its tag.
     """
 
-    def __init__(
-        self, *, back: int | None = None, number: int | None = None, tag: str | None = None
-    ) -> None:
-        self._back, self._number, self._tag = back, number, tag
-
-    def __repr__(self) -> str:
-        """Return it as it is typed."""
-        return self.text
+    back: int | None = None
+    number: int | None = None
+    tag: str | None = None
 
     @property
     def text(self) -> str:
         """What to type."""
-        if self._tag is not None:
-            return self._tag
-        if self._number is not None:
-            return f"v{self._number}"
-        return f"latest~{self._back}" if self._back else "latest"
+        if self.tag is not None:
+            return self.tag
+        if self.number is not None:
+            return f"v{self.number}"
+        return f"latest~{self.back}" if self.back else "latest"
 
     def of(self, world: World, path: str) -> Version:
         """Return the version that it means.
@@ -405,9 +407,9 @@ class Ref:
         log = notebook.drafts.log()
         if not log:
             raise NotebookNotFound("")
-        number = self._number if self._tag is None else notebook.tags.get(self._tag, 0)
+        number = self.number if self.tag is None else notebook.tags.get(self.tag, 0)
         if number is None:
-            found = log[self._back : self._back + 1] if self._back is not None else []
+            found = log[self.back : self.back + 1] if self.back is not None else []
         else:
             found = [version for version in log if version.number == number]
         if not found:

@@ -39,16 +39,19 @@ JUMPS = (
 _EARLIEST, _LATEST = 1990, 2090
 
 paths = st.sampled_from(PATHS)
-contents = st.sampled_from(CONTENTS)
+contents = st.integers(0, len(CONTENTS) - 1)
 people = st.sampled_from(["ada", "ben"])
 messages = st.sampled_from(["one", "two"])
 tags = st.sampled_from(TAGS)
 refs = st.one_of(
-    st.builds(Ref, back=st.integers(0, 3)),
+    st.builds(Ref, back=st.integers(0, 2)),
     st.builds(Ref, number=st.integers(1, 4)),
     st.builds(Ref, tag=tags),
 )
-strikes = st.builds(Strike, kind=st.sampled_from(list(Kind)), at=st.integers(1, 12))
+# The saves, which matter most, make few requests.
+places = st.integers(1, 3) | st.integers(1, 12)
+strikes = st.builds(Strike, kind=st.sampled_from(list(Kind)), at=places, again=st.booleans())
+mishaps = st.none() | strikes | strikes
 
 
 class Lockstep(RuleBasedStateMachine):
@@ -87,8 +90,16 @@ class Lockstep(RuleBasedStateMachine):
             system = System(name, root / name, new_store, owners)
             self._exit.callback(system.close)
             self.twins.append(Twin(system))
-        self._strike: Strike | None = None
-        self._again = False
+        self._cut_for = 0
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Let there be something to work on: notebooks, a tag, a publication, a second person."""
+        for path, content in (("a.ipynb", 0), ("a.ipynb", 1), ("b.ipynb", 2)):
+            self.save("ada", path, content, "begin", None)
+        self.tag("ada", "a.ipynb", "good", Ref(number=1), False, None)
+        self.publish("ada", "a.ipynb", None, "begin", None)
+        self.clone(None)
 
     def teardown(self) -> None:
         """Let go of everything."""
@@ -96,23 +107,25 @@ class Lockstep(RuleBasedStateMachine):
 
     # What people do
 
-    @rule(who=people, path=paths, data=contents, message=messages)
-    def save(self, who: str, path: str, data: bytes, message: str) -> None:
+    @rule(who=people, path=paths, content=contents, message=messages, strike=mishaps)
+    def save(self, who: str, path: str, content: int, message: str, strike: Strike | None) -> None:
         """Write a notebook and save it; the same bytes, and from a stale parent, too."""
         who = self._present(who)
-        self._write(who, path, data)
-        self._run(who, partial(commands.save, who=who, path=path, message=message), "save", path, message)
+        self._write(who, path, CONTENTS[content])
+        command = partial(commands.save, who=who, path=path, message=message)
+        self._run(strike, who, command, "save", path, message)
 
-    @rule(who=people, path=paths, message=messages)
-    def save_as_it_is(self, who: str, path: str, message: str) -> None:
+    @rule(who=people, path=paths, message=messages, strike=mishaps)
+    def save_as_it_is(self, who: str, path: str, message: str, strike: Strike | None) -> None:
         """Save whatever is there."""
         who = self._present(who)
-        self._run(who, partial(commands.save, who=who, path=path, message=message), "save", path, message)
+        command = partial(commands.save, who=who, path=path, message=message)
+        self._run(strike, who, command, "save", path, message)
 
-    @rule(who=people, path=paths, data=contents)
-    def edit(self, who: str, path: str, data: bytes) -> None:
+    @rule(who=people, path=paths, content=contents)
+    def edit(self, who: str, path: str, content: int) -> None:
         """Write a notebook, and do not save it."""
-        self._write(self._present(who), path, data)
+        self._write(self._present(who), path, CONTENTS[content])
 
     @rule(who=people, path=paths)
     def lose_file(self, who: str, path: str) -> None:
@@ -121,68 +134,67 @@ class Lockstep(RuleBasedStateMachine):
         if all(path in twin.world.folders[who].files for twin in self.twins):
             self._write(who, path, None)
 
-    @rule(who=people, path=paths, ref=refs, force=st.booleans())
-    def checkout(self, who: str, path: str, ref: Ref, force: bool) -> None:
+    @rule(who=people, path=paths, ref=refs, force=st.booleans(), strike=mishaps)
+    def checkout(self, who: str, path: str, ref: Ref, force: bool, strike: Strike | None) -> None:
         """Bring an older version back."""
         who = self._present(who)
         command = partial(commands.checkout, who=who, path=path, ref=ref, force=force)
-        self._run(who, command, "checkout", path, ref, force=force)
+        self._run(strike, who, command, "checkout", path, ref, force=force)
 
-    @rule(who=people, path=paths, ref=st.none() | refs, message=messages)
-    def publish(self, who: str, path: str, ref: Ref | None, message: str) -> None:
+    @rule(who=people, path=paths, ref=st.none() | refs, message=messages, strike=mishaps)
+    def publish(self, who: str, path: str, ref: Ref | None, message: str, strike: Strike | None) -> None:
         """Promote a version."""
         who = self._present(who)
         command = partial(commands.publish, who=who, path=path, ref=ref, message=message)
-        self._run(who, command, "publish", path, ref, message)
+        self._run(strike, who, command, "publish", path, ref, message)
 
-    @rule(who=people, path=paths)
-    def unpublish(self, who: str, path: str) -> None:
+    @rule(who=people, path=paths, strike=mishaps)
+    def unpublish(self, who: str, path: str, strike: Strike | None) -> None:
         """Take the published copy back."""
         who = self._present(who)
         command = partial(commands.unpublish, who=who, path=path)
-        self._run(who, command, "unpublish", path, finish=True)
+        self._run(strike, who, command, "unpublish", path, finish=True)
 
-    @rule(who=people, path=paths, name=tags, ref=refs, move=st.booleans())
-    def tag(self, who: str, path: str, name: str, ref: Ref, move: bool) -> None:
+    @rule(who=people, path=paths, name=tags, ref=refs, move=st.booleans(), strike=mishaps)
+    def tag(self, who: str, path: str, name: str, ref: Ref, move: bool, strike: Strike | None) -> None:
         """Give a version a name, or another version that name."""
         who = self._present(who)
         command = partial(commands.tag, who=who, path=path, name=name, ref=ref, move=move)
-        self._run(who, command, "tag", path, name, ref, move=move)
+        self._run(strike, who, command, "tag", path, name, ref, move=move)
 
-    @rule(who=people, path=paths, name=tags)
-    def delete_tag(self, who: str, path: str, name: str) -> None:
+    @rule(who=people, path=paths, name=tags, strike=mishaps)
+    def delete_tag(self, who: str, path: str, name: str, strike: Strike | None) -> None:
         """Take a name away."""
         who = self._present(who)
         command = partial(commands.delete_tag, who=who, path=path, name=name)
-        self._run(who, command, "delete_tag", path, name)
+        self._run(strike, who, command, "delete_tag", path, name)
 
-    @rule(who=people, path=paths, keep_file=st.booleans())
-    def remove(self, who: str, path: str, keep_file: bool) -> None:
+    @rule(who=people, path=paths, keep_file=st.booleans(), strike=mishaps)
+    def remove(self, who: str, path: str, keep_file: bool, strike: Strike | None) -> None:
         """Remove a notebook; a checkout, and then a save, bring it back."""
         who = self._present(who)
         command = partial(commands.remove, who=who, path=path, keep_file=keep_file)
-        self._run(who, command, "remove", path, keep_file=keep_file, finish=True)
+        self._run(strike, who, command, "remove", path, keep_file=keep_file, finish=True)
 
-    @rule(who=people, old=paths, new=paths)
-    def rename(self, who: str, old: str, new: str) -> None:
+    @rule(who=people, old=paths, new=paths, strike=mishaps)
+    def rename(self, who: str, old: str, new: str, strike: Strike | None) -> None:
         """Give a notebook another name."""
         who = self._present(who)
         if old != new:
             command = partial(commands.rename, who=who, old=old, new=new)
-            self._run(who, command, "rename", old, new, finish=True)
+            self._run(strike, who, command, "rename", old, new, finish=True)
 
-    @rule(who=people)
-    def push(self, who: str) -> None:
+    @rule(who=people, strike=mishaps)
+    def push(self, who: str, strike: Strike | None) -> None:
         """Deliver what waits."""
         who = self._present(who)
-        self._run(who, partial(commands.push, who=who), "push")
+        self._run(strike, who, partial(commands.push, who=who), "push")
 
-    @rule()
-    def clone(self) -> None:
+    @rule(strike=mishaps)
+    def clone(self, strike: Strike | None) -> None:
         """A second person copies the folder, anew if there was a copy before."""
         if self._is_cut or any(self._queue(twin, "ben") for twin in self.twins):
             return
-        strike, self._strike = self._strike, None
         for twin in self.twins:
             twin.world.folders.pop("ben", None)
             act = partial(twin.system.clone, "ben")
@@ -193,12 +205,11 @@ class Lockstep(RuleBasedStateMachine):
             if "ben" not in twin.world.folders:
                 twin.system.drop("ben")
 
-    @rule()
-    def migrate(self) -> None:
+    @rule(strike=mishaps)
+    def migrate(self, strike: Strike | None) -> None:
         """Move everything to a fresh store, and go on there."""
         if self._is_cut or any(self._queue(twin, "ben") for twin in self.twins):
             return
-        strike, self._strike = self._strike, None
         for twin in self.twins:
             twin.world.folders.pop("ben", None)
             twin.system.drop("ben")
@@ -208,29 +219,23 @@ class Lockstep(RuleBasedStateMachine):
 
     # What happens to them
 
-    @rule(strike=strikes, again=st.booleans())
-    def strike(self, strike: Strike, again: bool) -> None:
-        """Let something happen to a request of the next command; perhaps it is run again then."""
-        self._strike, self._again = strike, again
-
-    @rule()
-    def go_offline(self) -> None:
-        """Cut the line."""
-        for twin in self.twins:
-            twin.system.line.is_cut = True
+    @rule(commands=st.integers(1, 4))
+    def go_offline(self, commands: int) -> None:
+        """Cut the line for the next commands."""
+        self._cut_for = commands
+        self._set_cut(True)
 
     @rule()
     def go_online(self) -> None:
         """Mend the line."""
-        for twin in self.twins:
-            twin.system.line.is_cut = False
+        self._set_cut(False)
 
-    @rule(path=paths, data=contents)
-    def write_with_another_tool(self, path: str, data: bytes) -> None:
+    @rule(path=paths, content=contents)
+    def write_with_another_tool(self, path: str, content: int) -> None:
         """A plain put to the key, with no metadata."""
         for twin in self.twins:
-            twin.world.notebook(path).drafts.write(commands.Version(data=data))
-            twin.system.foreign(path, data)
+            twin.world.notebook(path).drafts.write(commands.Version(data=CONTENTS[content]))
+            twin.system.foreign(path, CONTENTS[content])
             twin.compare()
 
     @rule(jump=st.sampled_from(JUMPS))
@@ -257,6 +262,10 @@ class Lockstep(RuleBasedStateMachine):
 
     # How
 
+    def _set_cut(self, is_cut: bool) -> None:
+        for twin in self.twins:
+            twin.system.line.is_cut = is_cut
+
     @property
     def _is_cut(self) -> bool:
         return self.twins[0].system.line.is_cut
@@ -279,11 +288,19 @@ class Lockstep(RuleBasedStateMachine):
                 files[path] = data
 
     def _run(
-        self, who: str, command: Command, name: str, *arguments: Any, finish: bool = False, **options: Any
+        self,
+        strike: Strike | None,
+        who: str,
+        command: Command,
+        name: str,
+        *arguments: Any,
+        finish: bool = False,
+        **options: Any,
     ) -> None:
-        """Run a command on all, struck if that was planned.
+        """Run a command on all.
 
         Args:
+            strike: What happens to it.
             who: Whose command it is.
             command: What it does to the model.
             name: What it is called in a system.
@@ -291,9 +308,11 @@ class Lockstep(RuleBasedStateMachine):
             finish: Whether it is run again wherever it did not come to its end.
             options: More of what it is given.
         """
-        strike, self._strike = self._strike, None
+        if self._is_cut:
+            self._cut_for -= 1
+            self._set_cut(self._cut_for >= 0)
         for twin in self.twins:
             act = partial(getattr(twin.system, name), who, *arguments, **options)
             done = twin.step(who, command, act, strike)
-            if not done and not self._is_cut and (finish or self._again):
+            if not done and not self._is_cut and (finish or (strike and strike.again)):
                 twin.step(who, command, act)
