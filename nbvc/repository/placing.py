@@ -29,6 +29,7 @@ def put_in_place(backend: Backend, key: str, data: bytes, write_id: WriteId) -> 
 
     Raises:
         AccessDenied: The credential may not write there, or, on such a store, not delete.
+        PreconditionFailed: Somebody else has put something there meanwhile.
     """
     listed = list(entries_of(backend.store, key))
     contents = [read(backend, entry) for entry in listed if not entry.is_delete_marker]
@@ -37,10 +38,12 @@ def put_in_place(backend: Backend, key: str, data: bytes, write_id: WriteId) -> 
     if is_there and not wrong:
         return False
     if not is_there or contents[0].data != data:
+        # A policy may allow nothing under the index but to create; then what is missing comes back.
+        creates = not is_there and backend.capabilities.conditional_create
         backend.store.put(
             key,
             data,
-            mode=Overwrite(),
+            mode=Create() if creates else Overwrite(),
             metadata={WRITE_ID: write_id},
             content_type=CONTENT_TYPE,
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from nbvc.errors import IntegrityError, NotFound
+from nbvc.errors import IntegrityError, NotFound, PreconditionFailed
 from nbvc.repository.acts import Act
 from nbvc.repository.backend import Backend
 from nbvc.repository.examining import Examination
@@ -175,7 +175,7 @@ class Repair:
         """Do one step; what keeps it from being done stays a finding."""
         try:
             return step.run()
-        except (IntegrityError, NotFound):
+        except (IntegrityError, NotFound, PreconditionFailed):
             return False
 
     def _note(self, surveyed: Surveyed) -> None:
