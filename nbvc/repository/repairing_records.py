@@ -38,13 +38,11 @@ class RecordPlan:
         steps: In this order.
         covered: The findings that are mended by them.
         numbers: Numbers that have a record afterwards.
-        empty: Those of them of which nothing is left.
     """
 
     steps: tuple[Step, ...] = ()
     covered: frozenset[Finding] = frozenset()
     numbers: frozenset[int] = frozenset()
-    empty: frozenset[int] = frozenset()
 
 
 class RecordRepair:
@@ -84,13 +82,10 @@ class RecordRepair:
                 steps.append(self._rebuild(number, list(numbering.lost[number])))
         steps += self._additions(numbering)
         added = {number for number, _ in numbering.added}
-        empty = {n for n in lost if not numbering.lost[n]}
-        empty |= {number for number, entry in numbering.added if entry is None}
         return RecordPlan(
             steps=tuple(steps),
             covered=frozenset(f for f in self._found.findings if self._is_mended(f, refused)),
             numbers=frozenset({*self._found.records.records, *lost, *added}),
-            empty=frozenset(empty),
         )
 
     def _is_mended(self, finding: Finding, refused: set[int]) -> bool:
@@ -206,7 +201,7 @@ class RecordRepair:
 
         def run() -> bool:
             if any(r.version_id == entry.version_id for r in self._records.values()):
-                return True  # it was the one of a lost record
+                return False  # it was the one of a lost record
             make = self._rebuilder.adopter(entry, self._linked_hash(number))
             return make is not None and self._append(make)
 
@@ -221,6 +216,9 @@ class RecordRepair:
         )
 
         def run() -> bool:
+            newest = self._manifest.newest_number()
+            if newest is not None and newest >= number:
+                return False  # somebody else has claimed it meanwhile
             return self._append(self._rebuilder.lost)
 
         return Step(mendings=(self._mending(MendingKind.LOST_RECORD, message, number),), run=run)

@@ -166,7 +166,7 @@ class StateRepair:
         return replace(state, tags=tags)
 
     def _with_gone(self, state: State, mendings: list[Mending]) -> State:
-        lost = {*self._found.versions.missing, *self._records.empty}
+        lost = self._found.versions.missing
         for first, last in _runs(number for number in lost if not state.is_gone(number)):
             names = f"v{first}" if first == last else f"v{first} to v{last}"
             verb = "is" if first == last else "are"
