@@ -29,7 +29,7 @@ _NO_CHANGES = Changes(cells_added=0, cells_removed=0, cells_changed=0, outputs_o
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Read:
+class ReadVersion:
     """A version as it was read; without bytes where the store cannot give them."""
 
     entry: VersionEntry
@@ -78,23 +78,22 @@ class Rebuilder:
         """
         first: Record | None = None
         for entry in candidates:
-            for record in self._forms(number, prev, self._read(entry)):
+            for record in self._forms(number, prev, self.read(entry)):
                 if target in {None, record_hash(record)}:
                     return record
                 first = first or record
         record = first or self.lost(number, prev)
         return record if target is None else replace(record, stands_for=target)
 
-    def adopter(self, entry: VersionEntry, target: Digest | None) -> RecordMaker | None:
+    def adopter(self, read: ReadVersion, target: Digest | None) -> RecordMaker | None:
         """Return what makes the record of a version that has none, and gets the next number.
 
         ``None`` where its bytes cannot be read, or are not those that were saved.
 
         Args:
-            entry: The version.
+            read: The version.
             target: The hash that the record after it names, where there is one already.
         """
-        read = self._read(entry)
         if read.data is None:
             return None
         if read.said.digest not in {None, Digest.of(read.data)}:
@@ -112,7 +111,7 @@ class Rebuilder:
 
         return make
 
-    def _forms(self, number: int, prev: Digest | None, read: _Read) -> Iterator[Record]:
+    def _forms(self, number: int, prev: Digest | None, read: ReadVersion) -> Iterator[Record]:
         """Yield the records that may have been made for a version, the most likely first."""
         record = rebuilder(read.entry, read.said, read.digest)(number, prev)
         if self._area is Area.PUBLISHED:
@@ -123,12 +122,13 @@ class Rebuilder:
             yield replace(record, changes=self._changes(record, read.data))
         yield record
 
-    def _read(self, entry: VersionEntry) -> _Read:
+    def read(self, entry: VersionEntry) -> ReadVersion:
+        """Read a version, as far as the store can give it. 1 request."""
         try:
             blob = self._backend.store.get(self._data_key, entry.version_id)
         except (NotFound, IntegrityError):
-            return _Read(entry=entry, said=self._head(entry), data=None)
-        return _Read(entry=entry, said=from_metadata(blob.metadata), data=blob.data)
+            return ReadVersion(entry=entry, said=self._head(entry), data=None)
+        return ReadVersion(entry=entry, said=from_metadata(blob.metadata), data=blob.data)
 
     def _head(self, entry: VersionEntry) -> Provenance:
         try:

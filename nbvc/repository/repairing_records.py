@@ -13,7 +13,7 @@ from functools import partial
 from nbvc.errors import IntegrityError, StoreMisconfigured, VersionNotFound
 from nbvc.manifest.layout import entry_key
 from nbvc.manifest.metadata import Provenance, from_metadata
-from nbvc.manifest.records import assemble, carried, encode_copy, record_hash
+from nbvc.manifest.records import RecordFile, assemble, carried, encode_copy, record_hash
 from nbvc.manifest.states import Segment
 from nbvc.model import Digest, VersionId
 from nbvc.repository.acts import Act
@@ -22,7 +22,7 @@ from nbvc.repository.examining import Examination
 from nbvc.repository.findings import Finding, Kind
 from nbvc.repository.mendings import Mending, MendingKind, Step
 from nbvc.repository.placing import put_in_place
-from nbvc.repository.rebuilding import Rebuilder
+from nbvc.repository.rebuilding import ReadVersion, Rebuilder
 from nbvc.repository.records import FROM_ONE, Manifest, RecordMaker, Start
 from nbvc.repository.renumbering import Numbering, Renumbering
 from nbvc.stores.base import VersionEntry
@@ -66,6 +66,9 @@ class RecordRepair:
         self._lost = list(examination.records.lost)
         self._firsts = dict(examination.records.firsts)
         self._unindexed = list(examination.versions.unindexed)
+        self._rebuilt: set[VersionId] = set()
+        self._head: RecordFile | None = None
+        self._later: set[object] = set()
 
     def plan(self) -> RecordPlan:
         """Return what is to be done."""
@@ -169,9 +172,9 @@ class RecordRepair:
         def run() -> bool:
             after = self._records.get(number + 1)
             target = after.prev if after is not None else self._linked_hash(number)
-            self._records[number] = self._rebuilder.rebuild(
-                number, self._hash_before(number), candidates, target
-            )
+            record = self._rebuilder.rebuild(number, self._hash_before(number), candidates, target)
+            self._records[number] = record
+            self._rebuilt.add(record.version_id)
             return self._put(number)
 
         return Step(
@@ -190,19 +193,23 @@ class RecordRepair:
         return True
 
     def _additions(self, numbering: Numbering) -> Iterator[Step]:
+        entries = [entry for _, entry in numbering.added if entry is not None]
+        # Begun with the first step that is run; a few are read ahead.
+        reads = self._backend.parallel.map(self._rebuilder.read, entries)
         for number, entry in numbering.added:
             if entry is None:
                 yield self._add_empty(number)
             else:
-                yield self._add(number, entry)
+                yield self._add(number, entry, reads)
 
-    def _add(self, number: int, entry: VersionEntry) -> Step:
+    def _add(self, number: int, entry: VersionEntry, reads: Iterator[ReadVersion]) -> Step:
         message = f"The version {entry.version_id} of {self._key} becomes v{number}."
 
         def run() -> bool:
-            if any(r.version_id == entry.version_id for r in self._records.values()):
+            read = next(reads)
+            if entry.version_id in self._rebuilt:
                 return False  # it was the one of a lost record
-            make = self._rebuilder.adopter(entry, self._linked_hash(number))
+            make = self._rebuilder.adopter(read, self._linked_hash(number))
             return make is not None and self._append(make)
 
         return Step(
@@ -225,18 +232,27 @@ class RecordRepair:
 
     def _append(self, make: RecordMaker) -> bool:
         """Claim the next number, unless the version has got one meanwhile."""
-        head = self._manifest.newest()
         start = self._start()
-        if head is not None and head.record.number < start.first:
-            head = None  # of an earlier stay under this name
-        after = head.record.number + 1 if head is not None else start.first
-        oldest = max((self._found.records.newest or 0) + 1, start.first)
+        if self._head is None:
+            self._look_for_later_records(start)
+        after = self._head.record.number + 1 if self._head is not None else start.first
         wanted = make(after, None)
-        found = self._manifest.find_version(head, oldest, wanted) if head is not None else None
-        file = found or self._manifest.append(head, make, start)
-        for record in file:
-            self._records.setdefault(record.number, record)
+        if {wanted.version_id, (wanted.write_id, wanted.digest)} & self._later:
+            return False
+        self._head = self._manifest.append(self._head, make, start)
+        self._records.setdefault(self._head.record.number, self._head.record)
         return True
+
+    def _look_for_later_records(self, start: Start) -> None:
+        """Read what others recorded since this was examined, and where to go on."""
+        head = self._manifest.newest()
+        if head is None or head.record.number < start.first:
+            return  # of an earlier stay under this name
+        self._head = head
+        oldest = max((self._found.records.newest or 0) + 1, start.first)
+        for record in self._manifest.back_from(head, max(oldest, head.first)):
+            if record.number >= oldest:
+                self._later |= {record.version_id, (record.write_id, record.digest)}
 
     # Where records lie
 
