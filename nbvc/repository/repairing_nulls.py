@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from nbvc.errors import PreconditionFailed
-from nbvc.manifest.metadata import Provenance, to_metadata
+from nbvc.manifest.metadata import Provenance, from_metadata, to_metadata
 from nbvc.model import Digest
 from nbvc.repository.acts import Act
 from nbvc.repository.backend import Backend
@@ -14,7 +14,7 @@ from nbvc.repository.examining_versions import NULL
 from nbvc.repository.findings import Finding, Kind
 from nbvc.repository.mendings import Mending, MendingKind, Step
 from nbvc.repository.saving import CONTENT_TYPE
-from nbvc.stores.base import Replace, VersionEntry
+from nbvc.stores.base import Blob, Metadata, Replace, VersionEntry
 
 
 def null_steps(
@@ -44,18 +44,29 @@ def null_steps(
 
 def _store_again(backend: Backend, examination: Examination, entry: VersionEntry, act: Act) -> bool:
     blob = backend.store.get(entry.key, NULL)
-    provenance = Provenance(
-        digest=Digest.of(blob.data), write_id=act.write_id, saved_at=entry.modified_at
-    )
+    metadata = _metadata(examination, entry, blob, act)
     try:
         backend.store.put(
             entry.key,
             blob.data,
             mode=Replace(entry.etag),
-            metadata=to_metadata(provenance),
+            metadata=metadata,
             content_type=CONTENT_TYPE,
             **backend.locking(examination.area),
         )
     except PreconditionFailed:  # somebody saved meanwhile
         return False
     return True
+
+
+def _metadata(examination: Examination, entry: VersionEntry, blob: Blob, act: Act) -> Metadata:
+    """Return what the new version says of itself: what the save said that wrote the bytes, if any.
+
+    That save may wait in an outbox: by its write ID it finds its version here. A write ID that a
+    record has already is another tool's copy.
+    """
+    digest, said = Digest.of(blob.data), from_metadata(blob.metadata)
+    recorded = {record.write_id for record in examination.records.records.values()}
+    if said.digest == digest and said.write_id is not None and said.write_id not in recorded:
+        return blob.metadata
+    return to_metadata(Provenance(digest=digest, write_id=act.write_id, saved_at=entry.modified_at))

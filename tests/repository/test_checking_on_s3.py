@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from moto import mock_aws
 
+from nbvc.errors import VersioningOff
 from nbvc.manifest.layout import Layout
 from nbvc.model import VersionId
 from nbvc.repository.findings import Kind
@@ -182,6 +183,51 @@ def test_repair_gives_a_latest_version_without_versioning_a_version_id(
         assert named(findings) == [(Kind.OLD_NULL_VERSION, KEY, None)]
         assert find(open_repository(store), "latest").number == 1
         assert run_repair(store)[0] == []
+        store.close()
+
+
+def test_repair_keeps_what_a_save_without_versioning_said_and_its_delivery_finds_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The save was not acknowledged, and waits: delivered later, it is that version, told once."""
+    isolate_aws_settings(monkeypatch, tmp_path)
+    with mock_aws():
+        store = new_bucket(None)
+        write_settings(store)
+        repository, mine = open_repository(store), act("in the tunnel", author="bob")
+        first = save(repository, b"one")
+        client, suspended = store._client, {"Status": "Suspended"}
+        client.put_bucket_versioning(Bucket=store.bucket, VersioningConfiguration=suspended)
+        with pytest.raises(VersioningOff):
+            repository.save(KEY, draft(b"two", 1), mine, first)
+        store.administration.enable_versioning()
+        run_repair(store)
+        delivered = repository.resume(KEY, draft(b"two", 1), mine, first, before=1).file.record
+        assert (delivered.number, delivered.write_id) == (2, mine.write_id)
+        assert (delivered.author, delivered.message) == ("bob", "in the tunnel")
+        assert [version.number for version in repository.log(KEY)] == [2, 1]
+        store.close()
+
+
+def test_repair_of_a_copy_without_versioning_makes_it_a_version_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Another tool copied the metadata along: the write ID in it is that of a recorded version."""
+    isolate_aws_settings(monkeypatch, tmp_path)
+    with mock_aws():
+        store = new_bucket(None)
+        write_settings(store)
+        repository = open_repository(store)
+        first = save(repository, b"one").file.record
+        copied = dict(store.head(data_key(), first.version_id).metadata)
+        save(repository, b"two")
+        client, suspended = store._client, {"Status": "Suspended"}
+        client.put_bucket_versioning(Bucket=store.bucket, VersioningConfiguration=suspended)
+        client.put_object(Bucket=store.bucket, Key=data_key(), Body=b"one", Metadata=copied)
+        store.administration.enable_versioning()
+        run_repair(store)
+        latest = find(open_repository(store), "latest")
+        assert (latest.number, latest.digest) == (3, first.digest)
         store.close()
 
 
