@@ -209,26 +209,33 @@ def test_repair_keeps_what_a_save_without_versioning_said_and_its_delivery_finds
         store.close()
 
 
+@pytest.mark.real_s3
 def test_repair_of_a_copy_without_versioning_makes_it_a_version_of_its_own(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Another tool copied the metadata along: the write ID in it is that of a recorded version."""
+    """Another tool copied the metadata along: the write ID in it is that of a recorded version.
+
+    Not on moto, where a write without versioning removes all other versions of the key.
+    """
     isolate_aws_settings(monkeypatch, tmp_path)
-    with mock_aws():
-        store = new_bucket(None)
-        write_settings(store)
-        repository = open_repository(store)
-        first = save(repository, b"one").file.record
-        copied = dict(store.head(data_key(), first.version_id).metadata)
-        save(repository, b"two")
-        client, suspended = store._client, {"Status": "Suspended"}
-        client.put_bucket_versioning(Bucket=store.bucket, VersioningConfiguration=suspended)
-        client.put_object(Bucket=store.bucket, Key=data_key(), Body=b"one", Metadata=copied)
-        store.administration.enable_versioning()
-        run_repair(store)
-        latest = find(open_repository(store), "latest")
-        assert (latest.number, latest.digest) == (3, first.digest)
-        store.close()
+    endpoint = real_endpoint()
+    able = found_capabilities(endpoint)
+    if not able.conditional_replace:
+        pytest.skip("where nothing is written on a condition, repair leaves such a version alone")
+    store = new_bucket(endpoint, capabilities=able)
+    write_settings(store)
+    repository = open_repository(store)
+    first = save(repository, b"one").file.record
+    copied = dict(store.head(data_key(), first.version_id).metadata)
+    save(repository, b"two")
+    client, suspended = store._client, {"Status": "Suspended"}
+    client.put_bucket_versioning(Bucket=store.bucket, VersioningConfiguration=suspended)
+    client.put_object(Bucket=store.bucket, Key=data_key(), Body=b"one", Metadata=copied)
+    store.administration.enable_versioning()
+    run_repair(store)
+    latest = find(open_repository(store), "latest")
+    assert (latest.number, latest.digest) == (3, first.digest)
+    store.close()
 
 
 @pytest.mark.parametrize("recorded_is_there", [True, False])
