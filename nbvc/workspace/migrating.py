@@ -93,6 +93,9 @@ def _rebind(workspace: Workspace, store: str, ready: Ready) -> None:
     store waits for the new one then.
     """
     environment = workspace.session.environment
+    # First, for whoever is stopped in between is still bound to the old store, and migrates again.
+    for version in workspace.outbox.waiting(store=workspace.store_setting):
+        workspace.outbox.readdress(version, store)
     bind(
         workspace.folder,
         store=store,
@@ -105,5 +108,3 @@ def _rebind(workspace: Workspace, store: str, ready: Ready) -> None:
             entry = workspace.index.get(path)
             base = replace(entry.base, etag=None) if entry.base else None
             rebound.index.put(replace(entry, base=base, known=None, published=None))
-        for version in workspace.outbox.waiting(store=workspace.store_setting):
-            rebound.outbox.readdress(version, rebound.store_setting)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from nbvc.errors import NbvcError
+from nbvc.workspace.outbox import Outbox
 from tests.command_line import CommandLine
 from tests.moto_server import aws_variables, serve_moto
 from tests.notebook_samples import code, notebook
@@ -92,6 +94,28 @@ def test_migrating_takes_along_what_waits(
     bucket("migrate", "s3://other", "--create")
     log = json.loads(bucket("log", "mine.ipynb", "--json").stdout)
     assert [version["number"] for version in log] == [2, 1]
+
+
+def test_a_migration_that_stops_while_it_binds_leaves_no_waiting_version_behind(
+    bucket: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Run again, it takes along all that waits; what was not the user's own is not so after it."""
+    bucket.write("mine.ipynb", TWO)
+    go_offline(monkeypatch)
+    bucket("save")
+    go_online(monkeypatch)
+    bucket.config.with_name("outbox.key").write_bytes(b"the key of somebody else")
+    with monkeypatch.context() as broken:
+
+        def stop(*_: object, **__: object) -> None:
+            raise NbvcError("stopped")
+
+        broken.setattr(Outbox, "readdress", stop)
+        bucket("migrate", "s3://other", "--create", exit_code=1)
+    bucket("migrate", "s3://other")
+    (waiting,) = bucket("push", "--dry-run", "--json").json["waiting"]
+    assert (waiting["store"], waiting["own"]) == ("s3://other", False)
+    assert "Delivered v2" in bucket("push").stdout
 
 
 def test_push_without_a_workspace_says_so(cli: CommandLine) -> None:
