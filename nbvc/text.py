@@ -14,6 +14,11 @@ _INVISIBLE = (
     "\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"  # direction marks, line separators
     "\ud800-\udfff"  # lone surrogates, which no terminal encoding can carry
 )
+_USER_INFO = re.compile(r"((?<=\w):/{1,2})[^/\s@]*@")
+_QUERY = re.compile(
+    r"((?<=\w):/{1,2}[^\s?#'\"]*)"
+    r"(?:(\?versionId=[^\s&#'\"]*)[&#]|(?!\?versionId=)[?#])[^\s'\"]*"
+)
 _UNPRINTABLE = re.compile(f"[{_INVISIBLE}]")
 _UNPRINTABLE_IN_LINE = re.compile(f"[{_INVISIBLE}\t\n]")
 
@@ -29,6 +34,15 @@ def printable(text: str) -> str:
 def printable_line(text: str) -> str:
     """Return *text* like ``printable``, with newlines and tabs escaped as well."""
     return _UNPRINTABLE_IN_LINE.sub(_escape, text)
+
+
+def without_secrets(text: str) -> str:
+    """Return *text* without what may be secret in a URL that somebody typed or set.
+
+    That is user information, and a query, as the signature of a signed URL; a version ID stays.
+    One slash is enough to know a URL by, for a path that was one has no two.
+    """
+    return _QUERY.sub(lambda found: found[1] + (found[2] or ""), _USER_INFO.sub(r"\1", text))
 
 
 def typed(path: str) -> str:

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbvc.text import printable, printable_line
+from nbvc.text import printable, printable_line, without_secrets
 
 
 def test_a_terminal_escape_becomes_visible() -> None:
@@ -34,3 +35,20 @@ def test_any_text_can_be_encoded_and_escaping_twice_changes_nothing(text: str) -
     once = printable_line(text)
     once.encode()
     assert printable_line(once) == once
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("at https://key:secret@host:9000/x now", "at https://host:9000/x now"),
+        ("https:/key:secret@host/x", "https:/host/x"),
+        ("'https://h/k?X-Amz-Signature=abc&x=1'", "'https://h/k'"),
+        ("https://h/k?versionId=a.b&X-Amz-Signature=c d", "https://h/k?versionId=a.b d"),
+        ("s3://b/k.ipynb?versionId=a_b", "s3://b/k.ipynb?versionId=a_b"),
+        ("s3://b/k.ipynb@v3, why? mine.ipynb@v2", "s3://b/k.ipynb@v3, why? mine.ipynb@v2"),
+    ],
+)
+def test_what_may_be_secret_leaves_a_url(text: str, expected: str) -> None:
+    """User information and queries go; versions stay, and so does what is no URL."""
+    assert without_secrets(text) == expected
+    assert without_secrets(expected) == expected

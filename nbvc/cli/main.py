@@ -137,14 +137,19 @@ def _output(ctx: Any) -> Output:  # noqa: ANN401
 
 
 def _explain_unexpected(state: object, error: Exception) -> None:
-    """Keep the traceback in a file, and say where; with ``--debug`` show it too."""
-    text = "".join(traceback.format_exception(error))
+    """Keep the traceback in a file, and say where; with ``--debug`` show it too.
+
+    It repeats what libraries say, and is meant to be sent to strangers: so it is made public first.
+    """
     if not isinstance(state, State):
         Output({}).error(NbvcError(f"Something unexpected went wrong ({type(error).__name__})."))
         return
+    from nbvc.workspace.public_text import PublicText
+
+    environment = state.environment
+    text = PublicText(environment).clean("".join(traceback.format_exception(error)))
     if state.debug:
         sys.stderr.write(text)
-    environment = state.environment
     log = environment.cache_dir / "debug" / f"{environment.now():%Y%m%d-%H%M%S}.log"
     try:
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

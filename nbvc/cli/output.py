@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from nbvc.errors import NbvcError
-from nbvc.text import printable, printable_line
+from nbvc.text import printable, printable_line, without_secrets
 
 _PAGER = "less"
 _ROWS_MEASURED = 100
@@ -106,19 +106,20 @@ class Output:
         sys.stdout.write("\n]\n" if opened else "[]\n")
 
     def error(self, error: NbvcError) -> None:
-        """Write what went wrong and what to do next."""
+        """Write what went wrong and what to do next; a URL in it without what may be secret."""
+        told = _without_secrets(error.to_dict())
         if self.json:
-            self.note(_to_json({"error": error.to_dict()}))
+            self.note(_to_json({"error": told}))
             return
         paint = self._wants_color and sys.stderr.isatty()
         sys.stdout.flush()
         sys.stderr.write("\x1b[31merror:\x1b[0m " if paint else "error: ")
-        self.note(error.message)
-        for candidate in error.to_dict().get("candidates", []):
+        self.note(told["message"])
+        for candidate in told.get("candidates", []):
             texts = (str(text) for text in candidate.values() if text not in {None, ""})
             self.note("  " + "  ".join(texts))
-        if error.hint:
-            self.note(f"hint: {error.hint}")
+        if told["hint"]:
+            self.note(f"hint: {told['hint']}")
 
     def table(self, rows: Iterable[Sequence[str]], *, headers: Sequence[str]) -> Iterator[str]:
         """Yield *rows* as printable lines with aligned columns; the last column is not padded.
@@ -170,6 +171,14 @@ class Output:
             pass
         finally:
             process.wait()
+
+
+def _without_secrets(value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, str):
+        return without_secrets(value)
+    if isinstance(value, dict):
+        return {name: _without_secrets(each) for name, each in value.items()}
+    return [_without_secrets(each) for each in value] if isinstance(value, list) else value
 
 
 def when(moment: datetime, now: datetime, *, relative: bool) -> str:

@@ -20,6 +20,7 @@ from nbvc.cli.context import (
     state_of,
 )
 from nbvc.cli.output import count, size
+from nbvc.text import without_secrets
 
 if TYPE_CHECKING:
     from nbvc.repository.lock import Lock
@@ -212,7 +213,7 @@ def config_get(context: typer.Context, name: NameArgument, store: StoreOption = 
     if value is None:
         state.output.note(f"{name} is not set.")
         raise typer.Exit(1)
-    state.output.data(value)
+    state.output.data(without_secrets(value))
 
 
 @config.command("set")
@@ -255,11 +256,14 @@ def config_list(
     \b
     nbvc config list --show-origin
     """
+    from dataclasses import replace
+
     from nbvc.workspace.settings import SETTINGS
 
     state = state_of(context)
     settings, store_url = _settings(state, store)
-    values = [settings.find(name, store_url=store_url) for name in SETTINGS]
+    found = [settings.find(name, store_url=store_url) for name in SETTINGS]
+    values = [replace(v, value=v.value and without_secrets(v.value)) for v in found]
     if json:
         state.output.emit([{"name": v.name, "value": v.value, "origin": v.origin} for v in values])
         return
