@@ -17,6 +17,11 @@ _LEAST_FREE_BYTES = 128 * 1024
 """With less, SQLite cannot make its shared memory (32 KB) and log, and calls that an I/O error."""
 
 
+_BESIDE = ("-wal", "-shm", "-journal")
+_FOR_FILES = os.R_OK | os.W_OK
+_FOR_FOLDERS = _FOR_FILES | os.X_OK
+
+
 class Fault(Enum):
     """A kind of trouble, by what the user can do about it."""
 
@@ -79,6 +84,9 @@ def fault_of_sqlite(error: sqlite3.Error, database: Path) -> Fault:
     fault = kinds.get(code, Fault.OTHER)
     if fault in {Fault.FAILING, Fault.DENIED} and _is_full(database.parent):
         return Fault.FULL
+    # It may be a disk that cannot be read, too.
+    if fault is Fault.DENIED and _is_permitted(database):
+        return Fault.FAILING
     # SQLite calls a disk that cannot be read a malformed database.
     if fault is Fault.DAMAGED and _is_sound(database):
         return Fault.FAILING
@@ -97,6 +105,25 @@ def _is_sound(database: Path) -> bool:
     except sqlite3.Error:
         return False
     return found == "ok"
+
+
+def _is_permitted(database: Path) -> bool:
+    """Tell whether *database*, and the files that SQLite makes beside it, may be read and written.
+
+    True where the disk cannot say so, and False where no file has the name of one.
+    """
+    files = (database.with_name(f"{database.name}{end}") for end in ("", *_BESIDE))
+    try:
+        return _has(database.parent, _FOR_FOLDERS) and all(
+            path.is_file() and _has(path, _FOR_FILES) for path in files if path.exists()
+        )
+    except OSError as error:
+        return fault_of_system(error) is not Fault.DENIED
+
+
+def _has(path: Path, rights: int) -> bool:
+    path.stat()  # says why, where that fails
+    return os.access(path, rights, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _is_full(folder: Path) -> bool:

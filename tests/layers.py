@@ -15,7 +15,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "errors": frozenset(),
     "durable": frozenset(),
     "faults": frozenset(),
-    "looking": frozenset(),
+    "looking": frozenset({"errors"}),
     "lazy": frozenset(),
     "model": frozenset({"errors"}),
     "environment": VALUES,

@@ -83,8 +83,12 @@ def tag(
 
 def move(
     context: typer.Context,
-    old: Annotated[Path, typer.Argument(help="The notebook.", autocompletion=REF_COMPLETION)],
-    new: Annotated[Path, typer.Argument(help="Its new path, or a folder to move it to.")],
+    old: Annotated[
+        Path, typer.Argument(help="The notebook.", autocompletion=REF_COMPLETION, readable=False)
+    ],
+    new: Annotated[
+        Path, typer.Argument(help="Its new path, or a folder to move it to.", readable=False)
+    ],
     json: JsonOption = False,
 ) -> None:
     """Rename or move a notebook; its history, numbers and tags follow.

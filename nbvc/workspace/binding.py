@@ -260,7 +260,7 @@ def check_binding(
     Raises:
         Conflict: It is bound to another store or namespace than *stored* and *namespace* say.
     """
-    if not (folder / CONTROL_FOLDER / CONFIG_FILE).is_file():
+    if not looking.is_file(folder / CONTROL_FOLDER / CONFIG_FILE):
         return None
     settings = session_as_bound(folder, environment).settings
     bound = settings.get("store"), settings.get("namespace")
@@ -278,12 +278,12 @@ def check_binding(
 
 
 def _make_control_folder(folder: Path, environment: Environment) -> None:
-    if not folder.is_dir():
+    if not looking.is_folder(folder):
         raise InvalidInput(f"{folder} is not a folder.", hint=f"mkdir -p {typed(str(folder))}")
     control = folder / CONTROL_FOLDER
     make_folder(control)
     ignore = control / ".gitignore"
-    if not ignore.exists():
+    if not looking.exists(ignore):
         write_file(ignore, b"*\n", token=environment.new_write_id())
 
 

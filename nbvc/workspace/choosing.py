@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nbvc import looking
-from nbvc.errors import Ambiguous, NotebookNotFound
+from nbvc.errors import AccessDenied, Ambiguous, NotebookNotFound
 from nbvc.model import NOTEBOOK_SUFFIX
 from nbvc.refs import Name, Selector
 from nbvc.text import typed
@@ -23,14 +23,23 @@ MAX_COMPARED = 1_000
 
 
 def find_workspace(start: Path) -> Path | None:
-    """Return the nearest folder from *start* upwards that is a workspace, with links followed."""
+    """Return the nearest folder from *start* upwards that is a workspace, with links followed.
+
+    Raises:
+        AccessDenied: Nobody may look whether *start* is one.
+        NbvcError: The disk fails, so that nobody knows which one is the nearest.
+    """
     try:
         resolved = looking.resolve(start)
     except OSError:
         return None
     for folder in (resolved, *resolved.parents):
-        if looking.is_file(folder / CONTROL_FOLDER / CONFIG_FILE):
-            return folder
+        try:
+            if looking.is_file(folder / CONTROL_FOLDER / CONFIG_FILE):
+                return folder
+        except AccessDenied:
+            if folder == resolved:
+                raise  # a folder further up may be somebody else's
     return None
 
 

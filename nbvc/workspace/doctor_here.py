@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from nbvc import __version__
+from nbvc import __version__, looking
 from nbvc.environment import Environment
 from nbvc.errors import IntegrityError, InvalidInput
 from nbvc.manifest.sealing import format_time
@@ -83,7 +83,7 @@ def workspace(folder: Path | None, *, named: bool) -> Diagnosis:
             "nbvc init makes this folder one; nbvc doctor URL looks at a store.",
         )
     index = folder / CONTROL_FOLDER / INDEX_FILE
-    if index.exists():
+    if looking.exists(index):
         with closing(Index(index, "")) as opened:
             opened.paths()
     return well(f"The workspace is {folder}.")

@@ -26,6 +26,7 @@ from nbvc.faults import Fault, fault_of_system
 from nbvc.model import CONTROL_FOLDERS, NOTEBOOK_SUFFIX, NotebookKey
 from nbvc.text import typed
 
+_NOT_THERE = {Fault.ABSENT, Fault.IN_THE_WAY}
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 _NO_SUCH_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 _TEMPORARY = (".nbvc-", ".tmp")
@@ -299,27 +300,66 @@ def explained(path: Path) -> Iterator[None]:
         raise _explain(error, path) from error
 
 
-def find_notebooks(folder: Path, below: Path | None = None) -> Iterator[PurePosixPath]:
+def find_notebooks(
+    folder: Path,
+    below: Path | None = None,
+    refused: list[tuple[PurePosixPath, FileRefused]] | None = None,
+) -> Iterator[PurePosixPath]:
     """Yield the notebooks in *folder*, or in the part of it *below*, relative to it, in order.
 
     Hidden files and folders, links, and folders that are workspaces of their own are passed over:
-    a link's target is found under its own name, or lies outside.
+    a link's target is found under its own name, or lies outside. So are folders that vanish
+    meanwhile.
+
+    Args:
+        folder: The workspace.
+        below: The part of it.
+        refused: Gets the folders in it that may not be read; others are gone through.
+
+    Raises:
+        FileRefused: The first of them may not be read.
+        NbvcError: The disk fails, so that nobody knows which notebooks there are.
     """
     start = below or folder
-    for parent, names, files in os.walk(start):
+
+    def explain(error: OSError) -> None:
+        if fault_of_system(error) in _NOT_THERE:
+            return
+        path = Path(error.filename)
+        explained = _unreadable(str(path), error)
+        if path == start or not isinstance(explained, FileRefused):
+            raise explained from error
+        if refused is not None:
+            refused.append((PurePosixPath(path.relative_to(folder).as_posix()), explained))
+
+    for parent, names, files in os.walk(start, onerror=explain):
         here = Path(parent)
         names[:] = sorted(
             name
             for name in names
             if not name.startswith(".")
             and name.casefold() not in CONTROL_FOLDERS
-            and not (here / name / ".nbvc").is_dir()
+            and not _is_workspace(here / name)
         )
         for name in sorted(files):
             if not name.endswith(NOTEBOOK_SUFFIX) or name.startswith("."):
                 continue
-            if not (here / name).is_symlink():
+            if not _is_link(here / name):
                 yield PurePosixPath((here / name).relative_to(folder).as_posix())
+
+
+def _is_workspace(folder: Path) -> bool:
+    try:
+        return looking.is_folder(folder / ".nbvc")
+    except AccessDenied:
+        return False  # nor can its notebooks be read
+
+
+def _is_link(path: Path) -> bool:
+    try:
+        return path.is_symlink()
+    except OSError as error:
+        raise _unreadable(str(path), error) from error
 
 
 def inside(folder: Path, path: Path) -> PurePosixPath:

@@ -6,7 +6,6 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nbvc import looking
 from nbvc.errors import AlreadyExists, Conflict, InvalidInput, NotebookNotFound
 from nbvc.model import Area, Version
 from nbvc.refs import Selector, check_tag
@@ -40,17 +39,17 @@ def rename(workspace: Workspace, old: str, new: str) -> Version:
     The file is renamed last, so that a rename that was cut off can be run again.
     """
     source, target = workspace.folder / old, workspace.folder / new
-    taken = os.path.lexists(target) and looking.exists(source)
-    if taken and not are_one_file(source, target):
+    there = stamp(source) is not None
+    if there and os.path.lexists(target) and not are_one_file(source, target):
         raise AlreadyExists(f"{new} exists; nothing was changed.", hint="Choose another name.")
-    if not looking.exists(source) and not looking.exists(target):
+    if not there and stamp(target) is None:
         raise NotebookNotFound(f"There is no file {old}.", hint="nbvc status lists what is here.")
     _require_delivered(workspace, old)
     _require_delivered(workspace, new)
     entry = workspace.index.get(old)
     act = workspace.session.act(f"renamed from {old}")
     known = workspace.repository.rename(workspace.key_of(old), workspace.key_of(new), act)
-    if looking.exists(source):
+    if stamp(source) is not None:
         make_folder(target.parent)
         move_file(source, target)
     record = known.file.record

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from nbvc import looking
@@ -43,7 +43,7 @@ def save(
     require_store: bool = False,
 ) -> list[SaveResult]:
     """Save notebooks; see :meth:`nbvc.Workspace.save`."""
-    chosen = expand(workspace, paths)
+    chosen, refused = expand(workspace, paths)
     obstacles = reach_store(workspace)
     stopped = obstacles.stopped
     attempt = partial(_try, workspace, obstacles, message=message, allow_invalid=allow_invalid)
@@ -51,6 +51,7 @@ def save(
         results = [attempt(item) for item in chosen.items()]
     else:
         results = list(workspace.repository.backend.parallel.map(attempt, chosen.items()))
+    results += refused
     failed = [
         result
         for result in results
@@ -64,16 +65,20 @@ def save(
     return results
 
 
-def expand(workspace: Workspace, paths: Sequence[str | Path] | None) -> dict[str, bool]:
+def expand(
+    workspace: Workspace, paths: Sequence[str | Path] | None
+) -> tuple[dict[str, bool], list[SaveResult]]:
     """Return the notebooks that *paths* name, folders taken apart, relative to the workspace.
 
-    Each with whether it was named itself, rather than a folder of it.
+    Each with whether it was named itself, rather than a folder of it. And what became of the
+    folders that may not be read: nobody knows whether something was to be saved there.
 
     Raises:
         NotebookNotFound: One of them does not exist.
     """
+    refused: list[tuple[PurePosixPath, FileRefused]] = []
     if paths is None:
-        return dict.fromkeys(workspace.notebooks(), False)
+        paths = [workspace.folder]
     chosen: dict[str, bool] = {}
     for path in paths:
         absolute = (workspace.session.environment.cwd / path).absolute()
@@ -81,7 +86,7 @@ def expand(workspace: Workspace, paths: Sequence[str | Path] | None) -> dict[str
             below = absolute.resolve()
             if below != workspace.folder:
                 workspace.relative(below / "any.ipynb")
-            for found in find_notebooks(workspace.folder, below):
+            for found in find_notebooks(workspace.folder, below, refused):
                 chosen.setdefault(str(found), False)
             continue
         relative = workspace.relative(path)
@@ -91,7 +96,8 @@ def expand(workspace: Workspace, paths: Sequence[str | Path] | None) -> dict[str
                 f"There is no file {path}.", hint=f"Did you mean {near[0]}?" if near else None
             )
         chosen[relative] = True
-    return chosen
+    unread = [SaveResult(path=str(path), saved=False, error=error) for path, error in refused]
+    return chosen, unread
 
 
 def save_one(

@@ -236,8 +236,9 @@ def set_user_value(
             f"{name} is kept for each store.", hint="Run this in a workspace, or give --store URL."
         )
     _check_encodable(f"{name} {value or ''} {store_url or ''}")
-    _read_toml(path)
-    document = tomlkit.parse(path.read_text("utf-8")) if path.exists() else tomlkit.document()
+    text = _read_text(path)
+    _parse(text, path)
+    document = tomlkit.parse(text)
     table: Any = document
     if setting.per_store:
         stores = document.setdefault("stores", tomlkit.table(is_super_table=True))
@@ -314,13 +315,25 @@ def _check_encodable(text: str) -> None:
 
 
 def _read_toml(path: Path) -> Mapping[str, Any]:
+    return _parse(_read_text(path), path)
+
+
+def _parse(text: str, path: Path) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidConfig(f"{path} is not valid TOML: {error}") from error
+
+
+def _read_text(path: Path) -> str:
+    """Return the text of a file of settings; none where there is no file."""
     try:
         if path.stat().st_size > MAX_CONFIG_BYTES:
             raise InvalidConfig(f"{path} is larger than {MAX_CONFIG_BYTES} bytes.")
-        return tomllib.loads(path.read_bytes().decode("utf-8"))
+        return path.read_bytes().decode("utf-8")
     except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return ""
+    except UnicodeDecodeError as error:
         raise InvalidConfig(f"{path} is not valid TOML: {error}") from error
     except PermissionError as error:
         raise AccessDenied(f"{path} may not be read.", hint=f"ls -l {typed(str(path))}") from error

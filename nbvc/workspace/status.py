@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from nbvc.errors import InvalidKey, NbvcError
 from nbvc.model import Area, Digest
 from nbvc.repository.records import Manifest
-from nbvc.workspace.files import read_file, stamp
+from nbvc.workspace.files import FileRefused, find_notebooks, read_file, stamp
 from nbvc.workspace.results import NotebookStatus, Status
 from nbvc.workspace.saving import with_number
 
@@ -27,7 +28,9 @@ def status(workspace: Workspace) -> Status:
     except NbvcError as error:
         unreachable = error
     queue = workspace.outbox.waiting()
-    paths = sorted({*workspace.notebooks(), *workspace.index.paths()})
+    refused: list[tuple[PurePosixPath, FileRefused]] = []
+    present = map(str, find_notebooks(workspace.folder, None, refused))
+    paths = sorted({*present, *workspace.index.paths()})
     notebooks = [_local(workspace, path) for path in paths]
     if repository is not None:
         try:
@@ -35,6 +38,7 @@ def status(workspace: Workspace) -> Status:
             notebooks = list(latest)
         except NbvcError as error:
             unreachable = error
+    notebooks += [NotebookStatus(path=f"{path}/", state="unreadable") for path, _ in refused]
     return Status(
         folder=workspace.folder,
         store=workspace.store_url,
