@@ -53,8 +53,12 @@ class Stamp:
     inode: int
 
 
-def stamp(path: Path) -> Stamp | None:
+def stamp(path: Path, *, shown: str | None = None) -> Stamp | None:
     """Return the stamp of a file, or ``None`` where there is no regular file.
+
+    Args:
+        path: The file.
+        shown: How to name it in an error; by default by its whole path.
 
     Raises:
         FileRefused: Its folder may not be looked at.
@@ -67,7 +71,7 @@ def stamp(path: Path) -> Stamp | None:
     except OSError as error:
         if error.errno in _NO_SUCH_FILE:
             return None
-        raise _unreadable(path.name, error) from error
+        raise _unreadable(shown or str(path), error) from error
     if not stat.S_ISREG(found.st_mode):
         return None
     return Stamp(
@@ -93,11 +97,11 @@ def read_file(path: Path, *, shown: str) -> tuple[bytes, Stamp]:
     """
     try:
         for _ in range(3):
-            before = stamp(path)
+            before = stamp(path, shown=shown)
             if before is None:
                 break
             data = path.read_bytes()
-            if stamp(path) == before and len(data) == before.size_bytes:
+            if stamp(path, shown=shown) == before and len(data) == before.size_bytes:
                 return data, before
     except OSError as error:
         raise _unreadable(shown, error) from error
