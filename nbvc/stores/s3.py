@@ -52,6 +52,7 @@ from nbvc.stores.s3_wire import (
     open_session,
     page_size,
     read_permission,
+    required,
     version,
     version_entry,
     write_permission,
@@ -160,10 +161,11 @@ class S3Store:
                 **only_if,
                 **locking(retain_until, data),
             )
+            etag = required(reply, "ETag")
         version_id = kept_version(reply.get("VersionId"))
         if version_id is None:
             raise self._versioning_off(key)
-        return Stored(version_id=version_id, etag=reply["ETag"])
+        return Stored(version_id=version_id, etag=etag)
 
     def get(self, key: Key, version_id: VersionId | None = None) -> Blob:
         """Read one version; see the protocol. One request."""
@@ -174,7 +176,7 @@ class S3Store:
             )
             with closing(reply["Body"]) as body:
                 data = body.read()
-        return Blob(**head_values(key, reply), data=data)
+            return Blob(**head_values(key, reply), data=data)
 
     def head(self, key: Key, version_id: VersionId | None = None) -> Head:
         """Read what is known about one version; see the protocol. One request."""
@@ -185,6 +187,7 @@ class S3Store:
                 reply = self._client.head_object(
                     Bucket=self.bucket, Key=full_key, **version(version_id)
                 )
+                return Head(**head_values(key, reply))
         except StoreMisconfigured:
             # A HEAD has no body to tell an unknown version ID from a wrong region; a GET has.
             with translated(call):
@@ -192,7 +195,6 @@ class S3Store:
                     Bucket=self.bucket, Key=full_key, Range="bytes=0-0", **version(version_id)
                 )
             raise
-        return Head(**head_values(key, reply))
 
     def copy(
         self, source: Key, source_version: VersionId, target: Key, *, metadata: Metadata
@@ -223,10 +225,11 @@ class S3Store:
                 ContentType=NOTEBOOK_TYPE,
                 ChecksumAlgorithm="SHA256",
             )
+            etag = required(required(reply, "CopyObjectResult"), "ETag")
         version_id = kept_version(reply.get("VersionId"))
         if version_id is None:
             return self._copied_without_version(target, metadata)
-        return Stored(version_id=version_id, etag=reply["CopyObjectResult"]["ETag"])
+        return Stored(version_id=version_id, etag=etag)
 
     def list_keys(
         self, prefix: str, *, start_after: Key | None = None, limit: int | None = None
@@ -247,9 +250,12 @@ class S3Store:
                     **start,
                     **more,
                 )
-            contents = reply.get("Contents", [])
-            entries = [key_entry(self._relative(entry["Key"]), entry) for entry in contents]
-            if not reply.get("IsTruncated"):
+                entries = [
+                    key_entry(self._relative(required(entry, "Key")), entry)
+                    for entry in reply.get("Contents", [])
+                ]
+                is_truncated = required(reply, "IsTruncated")
+            if not is_truncated:
                 return Page(entries=entries, following=None)
             return Page(entries=entries, following=(reply.get("NextContinuationToken", ""), ""))
 
@@ -272,12 +278,12 @@ class S3Store:
                     EncodingType="url",  # asked for by name, it is left to us to decode
                     **{name: value for name, value in markers.items() if value},
                 )
-            entries = merge_versions(
-                self._version_entries(reply, "Versions", are_markers=False),
-                self._version_entries(reply, "DeleteMarkers", are_markers=True),
-            )
-            last = self._prefix + entries[-1].key if entries else None
-            return Page(entries=entries, following=next_versions(reply, last))
+                entries = merge_versions(
+                    self._version_entries(reply, "Versions", are_markers=False),
+                    self._version_entries(reply, "DeleteMarkers", are_markers=True),
+                )
+                last = self._prefix + entries[-1].key if entries else None
+                return Page(entries=entries, following=next_versions(reply, last))
 
         return Paged(fetch, limit=limit, what=call.url)
 
@@ -366,7 +372,9 @@ class S3Store:
     ) -> list[VersionEntry]:
         return [
             version_entry(
-                self._relative(listed_key(entry["Key"], reply)), entry, is_marker=are_markers
+                self._relative(listed_key(required(entry, "Key"), reply)),
+                entry,
+                is_marker=are_markers,
             )
             for entry in reply.get(name, [])
         ]

@@ -12,6 +12,7 @@ from urllib.parse import unquote_plus
 from boto3.session import Session
 from botocore.config import Config
 from botocore.handlers import add_expect_header
+from botocore.parsers import ResponseParserError
 
 from nbvc.errors import StoreMisconfigured
 from nbvc.model import VersionId
@@ -133,6 +134,18 @@ def page_size(wanted: int | None) -> int:
     return MAX_PAGE_ENTRIES if wanted is None else min(wanted, MAX_PAGE_ENTRIES)
 
 
+def required(reply: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401
+    """Return a part of a reply that every whole reply of its kind has.
+
+    Raises:
+        ResponseParserError: It is not there. A connection that is closed in good order while the
+            reply is under way leaves a shorter one, which botocore takes for a whole one.
+    """
+    if name not in reply:
+        raise ResponseParserError(f"a reply without {name}")
+    return reply[name]
+
+
 def head_values(key: Key, reply: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a ``Head`` from a reply to HEAD or GET."""
     version_id = reply.get("VersionId")
@@ -140,9 +153,9 @@ def head_values(key: Key, reply: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "key": key,
         "version_id": None if version_id is None else VersionId(version_id),
-        "etag": reply["ETag"],
-        "size_bytes": reply["ContentLength"],
-        "modified_at": reply["LastModified"].astimezone(UTC),
+        "etag": required(reply, "ETag"),
+        "size_bytes": required(reply, "ContentLength"),
+        "modified_at": required(reply, "LastModified").astimezone(UTC),
         "metadata": reply.get("Metadata", {}),
         "locked_until": locked_until.astimezone(UTC) if locked_until else None,
     }
@@ -152,9 +165,9 @@ def key_entry(key: Key, entry: Mapping[str, Any]) -> KeyEntry:
     """Return one line of ListObjectsV2."""
     return KeyEntry(
         key=key,
-        etag=entry["ETag"],
-        size_bytes=entry["Size"],
-        modified_at=entry["LastModified"].astimezone(UTC),
+        etag=required(entry, "ETag"),
+        size_bytes=required(entry, "Size"),
+        modified_at=required(entry, "LastModified").astimezone(UTC),
     )
 
 
@@ -163,11 +176,11 @@ def version_entry(key: Key, entry: Mapping[str, Any], *, is_marker: bool) -> Ver
     return VersionEntry(
         key=key,
         version_id=VersionId(entry.get("VersionId", "null")),
-        is_latest=entry["IsLatest"],
+        is_latest=required(entry, "IsLatest"),
         is_delete_marker=is_marker,
         size_bytes=entry.get("Size", 0),
         etag=entry.get("ETag", ""),
-        modified_at=entry["LastModified"].astimezone(UTC),
+        modified_at=required(entry, "LastModified").astimezone(UTC),
     )
 
 
@@ -187,7 +200,7 @@ def next_versions(reply: Mapping[str, Any], last_key: str | None) -> Token | Non
         reply: The reply, not decoded.
         last_key: The last key of the page, decoded.
     """
-    if not reply.get("IsTruncated"):
+    if not required(reply, "IsTruncated"):
         return None
     marker = reply.get("NextKeyMarker", "")
     if marker != last_key:

@@ -268,6 +268,25 @@ def test_a_busy_store_says_how_long_to_wait() -> None:
 # -- versioning ------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("call", ["get", "head", "list_keys", "list_versions"])
+def test_a_reply_that_ends_too_soon_in_good_order_is_no_reply(call: str) -> None:
+    """Without an error, and shorter: an empty listing would hide every version."""
+    with serving(reply(200, b"", x_amz_version_id="v1")) as server:
+        calls = read_only_calls(connect(server.url))
+        with pytest.raises(StoreUnavailable, match="could not be read"):
+            calls[call]()
+
+
+def test_a_reply_to_a_write_that_ends_too_soon_has_an_unknown_outcome() -> None:
+    """Nor does a part of a reply tell what became of a write."""
+    with serving(reply(200, b"", x_amz_version_id="v1")) as server:
+        store = connect(server.url)
+        with pytest.raises(OutcomeUnknown, match="could not be read"):
+            write(store, "k")
+        with pytest.raises(OutcomeUnknown, match="could not be read"):
+            store.copy("k", VersionId("v1"), "t", metadata={})
+
+
 @pytest.mark.parametrize("version", [{}, {"x_amz_version_id": "null"}], ids=["none", "null"])
 def test_a_put_without_a_version_id_is_not_acknowledged(version: dict[str, str]) -> None:
     """Versioning is off or suspended, so the next write would destroy this one."""
@@ -305,7 +324,8 @@ def listed(*version_ids: str) -> bytes:
         "<LastModified>2026-11-02T10:00:00Z</LastModified><ETag>e</ETag><Size>1</Size></Version>"
         for version_id in version_ids
     )
-    return f"<ListVersionsResult>{entries}</ListVersionsResult>".encode()
+    whole = f"<IsTruncated>false</IsTruncated>{entries}"
+    return f"<ListVersionsResult>{whole}</ListVersionsResult>".encode()
 
 
 def copy(store: S3Store) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.faults.network import listings
-from tests.faults.network.proxy import Exchange, Strike
+from tests.faults.network.proxy import Exchange, Reply, Strike
 from tests.stores.wire import Broken, End, Request, failure
 
 RETRY_AFTER_SECONDS = 7
@@ -103,7 +103,7 @@ def flipped(exchange: Exchange) -> bytes | None:
 def error_after(exchange: Exchange) -> bytes:
     """Let the server carry it out, and say that it failed: S3 may do that."""
     exchange.pass_on()
-    return failure(500, "InternalError")
+    return answers(500, "InternalError")(exchange)
 
 
 def silent(_: Exchange) -> Broken:
@@ -116,9 +116,15 @@ def silent_after_head(exchange: Exchange) -> Broken:
     return Broken(exchange.pass_on().head[:-2], End.SILENCE)
 
 
-def answers(status: int, code: str, **headers: str) -> Strike:
+def answers(status: int, code: str, **headers: str) -> Callable[[Exchange], bytes]:
     """Return a strike that answers an error in the server's place."""
-    return lambda _: failure(status, code, **headers)
+    answer = failure(status, code, **headers)
+    head = Reply.of(answer).head
+
+    def strike(exchange: Exchange) -> bytes:
+        return head if exchange.request.method == "HEAD" else answer
+
+    return strike
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +150,10 @@ def _has_body(request: Request) -> bool:
     return bool(request.body)
 
 
+def _writes(request: Request) -> bool:
+    return request.method not in {"GET", "HEAD"}
+
+
 def _has_content(request: Request) -> bool:
     """Return whether its reply has a body, so that something can happen to that."""
     copies = "x-amz-copy-source" in request.headers
@@ -166,7 +176,7 @@ UNHEARD = (
         name="503-retry-after",
         strike=answers(503, "SlowDown", Retry_After=str(RETRY_AFTER_SECONDS)),
     ),
-    Fault(name="409", strike=answers(409, "OperationAborted")),
+    Fault(name="409", strike=answers(409, "OperationAborted"), fits=_writes),
     _fault(silent, timeout=True),
 )
 """The server does not carry the request out."""
