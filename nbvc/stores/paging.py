@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -29,15 +29,26 @@ class Page(Generic[T]):
     following: Token | None
 
 
+MAX_REMEMBERED = 4000
+"""Entries among which a repeated one is noticed: those of some pages, however long the listing."""
+
+
 class Paged(Iterator[T]):
     """Iterate over the entries of all pages, fetching a page only when it is needed.
 
     Unlike a generator it survives an error: when *fetch* raises, the next call of ``next`` asks for
     the same page again, so no entry is lost or repeated. ``RetryingStore`` relies on that.
+
+    What a store lists a second time, entry by entry or as a whole page, is left out.
     """
 
     def __init__(
-        self, fetch: Callable[[Token, int | None], Page[T]], *, limit: int | None, what: str
+        self,
+        fetch: Callable[[Token, int | None], Page[T]],
+        *,
+        limit: int | None,
+        what: str,
+        name: Callable[[T], Hashable] | None = None,
     ) -> None:
         """Make the iterator; nothing is fetched yet.
 
@@ -46,8 +57,11 @@ class Paged(Iterator[T]):
                 argument says.
             limit: Yield at most this many.
             what: Name of what is listed, for errors.
+            name: Tells an entry from all others; ``None`` where the store is known to repeat none.
         """
         self._fetch = fetch
+        self._name = name
+        self._names: dict[Hashable, None] = {}
         self._left = limit
         self._what = what
         self._next: Token | None = FIRST
@@ -83,7 +97,19 @@ class Paged(Iterator[T]):
         if page.following is not None:
             self._seen.add(page.following)
         self._next = page.following
-        self._ready.extend(page.entries)
+        self._ready.extend(entry for entry in page.entries if self._is_new(entry))
+
+    def _is_new(self, entry: T) -> bool:
+        """Take note of *entry*, and return whether it is none of the last ones over again."""
+        if self._name is None:
+            return True
+        name = self._name(entry)
+        if name in self._names:
+            return False
+        self._names[name] = None
+        if len(self._names) > MAX_REMEMBERED:
+            del self._names[next(iter(self._names))]
+        return True
 
 
 def merge_versions(

@@ -259,7 +259,7 @@ class S3Store:
                 return Page(entries=entries, following=None)
             return Page(entries=entries, following=(reply.get("NextContinuationToken", ""), ""))
 
-        return Paged(fetch, limit=limit, what=call.url)
+        return Paged(fetch, limit=limit, what=call.url, name=lambda entry: entry.key)
 
     def list_versions(self, prefix: str, *, limit: int | None = None) -> Iterator[VersionEntry]:
         """Yield versions and delete markers; see the protocol. One request for 1,000 of them."""
@@ -285,7 +285,12 @@ class S3Store:
                 last = self._prefix + entries[-1].key if entries else None
                 return Page(entries=entries, following=next_versions(reply, last))
 
-        return Paged(fetch, limit=limit, what=call.url)
+        return Paged(
+            fetch,
+            limit=limit,
+            what=call.url,
+            name=lambda entry: (entry.key, entry.version_id),
+        )
 
     def delete(self, key: Key) -> VersionId:
         """Hide *key* behind a delete marker; see the protocol.

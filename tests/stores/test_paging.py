@@ -10,7 +10,15 @@ import pytest
 from nbvc.errors import StoreError, StoreUnavailable
 from nbvc.model import VersionId
 from nbvc.stores.base import VersionEntry
-from nbvc.stores.paging import FIRST, MAX_EMPTY_PAGES, Page, Paged, Token, merge_versions
+from nbvc.stores.paging import (
+    FIRST,
+    MAX_EMPTY_PAGES,
+    MAX_REMEMBERED,
+    Page,
+    Paged,
+    Token,
+    merge_versions,
+)
 
 
 def pages(
@@ -64,6 +72,25 @@ def test_a_limit_asks_for_no_more_than_is_left() -> None:
     assert wanted == [5, 3, 1]
     assert list(Paged(fetch, limit=0, what="x")) == []
     assert len(wanted) == 3
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [[[1, 1, 2, 2], [3, 3]], [[1, 2], [1, 2], [3]], [[1, 2], [2, 3]], [[1], [1], [2], [3], [3]]],
+    ids=["entries", "page", "overlap", "last"],
+)
+def test_what_is_listed_twice_is_yielded_once(listed: list[list[int]]) -> None:
+    """Entry by entry or as a page; a page of nothing else does not end the listing."""
+    listing = Paged(pages(listed), limit=3, what="x", name=lambda entry: entry)
+    assert list(listing) == [1, 2, 3]
+
+
+def test_a_long_listing_is_not_remembered_as_a_whole() -> None:
+    """Memory does not grow with the number of entries."""
+    listed = [list(range(first, first + 1000)) for first in range(0, 20_000, 1000)]
+    listing = Paged(pages(listed), limit=None, what="x", name=lambda entry: entry)
+    assert list(listing) == list(range(20_000))
+    assert len(listing._names) == MAX_REMEMBERED
 
 
 @pytest.mark.parametrize("circle", [1, 2, 5])
