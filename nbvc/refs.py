@@ -19,6 +19,10 @@ from nbvc.errors import InvalidRef
 from nbvc.model import MIN_DIGEST_PREFIX, NOTEBOOK_SUFFIX
 
 MAX_REF_LENGTH = 4_096
+MIN_DASHED_ID_LENGTH = 16
+"""Words that begin with a hyphen are mistakes, but for version IDs: those of Ceph, of 31 characters,
+may begin so."""
+
 RESERVED_NAMES = frozenset({"latest", "published", "working", "head"})
 
 _NUMBER = re.compile(r"v([1-9][0-9]{0,9})")
@@ -152,7 +156,8 @@ def _parse_base(base: str, text: str) -> Base:
         return Published()
     if base.startswith("{") and base.endswith("}") and base[1:-1].strip():
         return AsOf(text=base[1:-1].strip())
-    if not base or any(character.isspace() for character in base) or base[0] in "{~@-":
+    looks_wrong = not base or any(character.isspace() for character in base) or base[0] in "{~@"
+    if looks_wrong or (base[0] == "-" and len(base) < MIN_DASHED_ID_LENGTH):
         raise InvalidRef(f"{text!r} names no version.", hint=_EXAMPLES)
     if _is_short_digest(base):
         raise InvalidRef(

@@ -86,6 +86,7 @@ def moment(
         ("V3", Name(text="V3"), 0),
         ("v10000000000", Name(text="v10000000000"), 0),
         ("3HL4kqtJvjVBH40Nrjfkd._x-", Name(text="3HL4kqtJvjVBH40Nrjfkd._x-"), 0),
+        ("-IEl2zll9DpxnRQFrwScYFTs59AM6Ew", Name(text="-IEl2zll9DpxnRQFrwScYFTs59AM6Ew"), 0),
         ("null", Name(text="null"), 0),
     ],
 )
@@ -108,6 +109,7 @@ def test_a_version_means_one_thing(text: str, base: Base, back: int) -> None:
         "{2026",
         "-v3",
         "--json",
+        "-v3~1",
         "@v3",
         "a b",
         "\t",
