@@ -20,8 +20,8 @@ from nbvc.model import MIN_DIGEST_PREFIX, NOTEBOOK_SUFFIX
 
 MAX_REF_LENGTH = 4_096
 MIN_DASHED_ID_LENGTH = 16
-"""Words that begin with a hyphen are mistakes, but for version IDs: those of Ceph, of 31 characters,
-may begin so."""
+"""A word that begins with a hyphen is a mistake, unless it is long: a version ID of Ceph, of 31
+characters, may begin so."""
 
 RESERVED_NAMES = frozenset({"latest", "published", "working", "head"})
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from traceback import walk_tb
 from typing import Any
 
 import botocore.exceptions as bc
@@ -39,6 +40,19 @@ def translated(call: Call) -> Iterator[None]:
         if not str(error).startswith("Credentials were refreshed"):
             raise
         raise credentials_expired(call) from error
+    except (ValueError, TypeError, OverflowError) as error:
+        if not _comes_from_a_reply(error):
+            raise
+        raise _unreadable(error, call) from error
+
+
+def _comes_from_a_reply(error: Exception) -> bool:
+    """Return whether botocore met *error* in a reply: a date or a number that is none.
+
+    Its parsers let pass what ``int`` and the like raise.
+    """
+    frames = walk_tb(error.__traceback__)
+    return any(frame.f_globals.get("__name__") == "botocore.parsers" for frame, _ in frames)
 
 
 def translate(error: Exception, call: Call) -> e.NbvcError:

@@ -277,6 +277,24 @@ def test_a_reply_that_ends_too_soon_in_good_order_is_no_reply(call: str) -> None
             calls[call]()
 
 
+@pytest.mark.parametrize("part", ["2026", "T10", "<Size>1"])
+def test_a_listing_with_a_date_or_number_that_is_none_is_no_reply(part: str) -> None:
+    """A bit may be flipped on the way where nothing checks it; botocore lets a bare error pass."""
+    body = listed("v1").replace(part.encode(), f"{part}x".encode())
+    with serving(reply(200, body)) as server, pytest.raises(StoreUnavailable, match="not be read"):
+        list(connect(server.url).list_versions(""))
+
+
+def test_a_reply_with_a_date_that_is_none_is_no_reply() -> None:
+    """In a header field as well."""
+    broken = {**OBJECT, "Last_Modified": "Moonday"}
+    with serving(reply(200, b"", **broken)) as server:
+        store = connect(server.url)
+        for read in (store.get, store.head):
+            with pytest.raises(StoreUnavailable, match="could not be read"):
+                read("k")
+
+
 def test_a_reply_to_a_write_that_ends_too_soon_has_an_unknown_outcome() -> None:
     """Nor does a part of a reply tell what became of a write."""
     with serving(reply(200, b"", x_amz_version_id="v1")) as server:
