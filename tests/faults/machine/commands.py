@@ -50,7 +50,8 @@ def clone(world: World, who: str) -> Steps:
     for path, notebook in world.notebooks.items():
         if (version := notebook.drafts.current) is not None:
             folder.files[path] = version.data
-            folder.base[path] = version
+            folder.set_base(path, version)
+            folder.cloned.add(path)
             folder.seen.add(path)
     if not folder.files:
         raise NotebookNotFound("")
@@ -232,7 +233,7 @@ def _deliver_one(world: World, folder: Folder, waiting: Waiting) -> Steps:
         waiting.sent = True
         saved = yield from _store(world, path, version, waiting.base, known)
     if folder.base.get(path) is version:
-        folder.base[path] = saved
+        folder.set_base(path, saved)
     if known is None or (known.number or 0) <= (saved.number or 0):
         folder.known[path] = saved
     folder.seen.add(path)
@@ -244,6 +245,7 @@ def _save(
 ) -> Generator[None, None, tuple[bool, Version]]:
     """Save what lies at *path*; return whether that made a version, and which one holds it."""
     data = folder.files[path]
+    world.ask_number(folder, path)
     base, known = folder.base.get(path), folder.known.get(path)
     folder.seen.add(path)
     if known is not None and known.data == data:
@@ -252,7 +254,8 @@ def _save(
     world.pending = version
     unrecorded = [each for each in world.notebook(path).drafts.stored if each.number is None]
     saved = yield from _store(world, path, version, base, known)
-    folder.base[path] = folder.known[path] = saved
+    folder.set_base(path, saved)
+    folder.known[path] = saved
     # A save that was cut off, and is run again, says that it saved.
     finished = saved in unrecorded and saved.author == folder.author
     return saved is version or finished, saved

@@ -165,6 +165,7 @@ class Folder:
         known: Path to the newest version that was seen from here.
         outbox: What waits, in order.
         seen: Paths that are remembered.
+        cloned: Paths whose base came with a clone, which does not ask for its number.
     """
 
     author: str
@@ -173,10 +174,7 @@ class Folder:
     known: dict[str, Version] = field(default_factory=dict)
     outbox: list[Waiting] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
-
-    def waits(self, version: Version | None) -> bool:
-        """Whether *version* is in the outbox."""
-        return any(waiting.version is version for waiting in self.outbox)
+    cloned: set[str] = field(default_factory=set)
 
     def queue(self, path: str) -> list[Waiting]:
         """Return what waits of one notebook."""
@@ -185,12 +183,13 @@ class Folder:
     def set_base(self, path: str, version: Version | None) -> None:
         """Note what the file at *path* is based on."""
         self.base.pop(path, None)
+        self.cloned.discard(path)
         if version is not None:
             self.base[path] = version
 
     def forget(self, path: str) -> None:
         """Forget what is remembered of *path*."""
-        self.base.pop(path, None)
+        self.set_base(path, None)
         self.known.pop(path, None)
         self.seen.discard(path)
 
@@ -223,6 +222,15 @@ class World:
             for shelf in (notebook.drafts, notebook.published):
                 yield from shelf.records
                 yield from (version for version in shelf.stored if version.number is None)
+
+    def ask_number(self, folder: Folder, path: str) -> None:
+        """Ask for the number of what was cloned: so it may turn out to be the newest one."""
+        base = folder.base.get(path)
+        if path not in folder.cloned or base is None or base.number is None:
+            return
+        folder.cloned.discard(path)
+        if [base] == self.notebook(path).drafts.records[-1:]:
+            folder.known[path] = base
 
     def seen_in_store(self) -> dict[str, Any]:
         """Return what a reader of the store must see."""
@@ -260,6 +268,8 @@ class World:
     def seen_in_status(self, name: str) -> dict[str, Any]:
         """Return what ``nbvc status`` must say, with nothing in the outbox and the store there."""
         folder = self.folders[name]
+        for path in folder.seen:
+            self.ask_number(folder, path)
         return {
             path: self._status(folder, path) for path in sorted({*folder.files, *folder.seen})
         }

@@ -151,7 +151,7 @@ class Twin:
             assert data.get(path) in allowed, f"{path} of {who} has bytes that nobody wrote"
         folder.files = data
         folder.outbox = self._learn_outbox(folder, waiting)
-        folder.base, folder.known, folder.seen = {}, {}, set()
+        folder.base, folder.known, folder.seen, folder.cloned = {}, {}, set(), set()
         for entry in entries:
             self._learn_entry(folder, entry)
 
@@ -194,7 +194,9 @@ class Twin:
         path = entry.path
         folder.seen.add(path)
         if entry.base is not None:
-            folder.base[path] = self._version(folder, path, entry.base)
+            folder.set_base(path, self._version(folder, path, entry.base))
+            if entry.base.number is None and entry.base.etag is not None:
+                folder.cloned.add(path)
         if entry.known is not None:
             record = entry.known.file.record
             folder.known[path] = next(
