@@ -78,6 +78,18 @@ def foreign(world: World, path: str, data: bytes) -> Steps:
     yield
 
 
+def repair(world: World, who: str) -> Steps:
+    """``nbvc repair --apply``: everything without a number gets one."""
+    mended = 0
+    for _, notebook in sorted(world.notebooks.items()):
+        for shelf in (notebook.drafts, notebook.published):
+            for version in [each for each in shelf.stored if each.number is None]:
+                shelf.record(version)
+                mended += 1
+                yield
+    return (mended, 0)
+
+
 def checkout(world: World, who: str, path: str, ref: Ref, *, force: bool) -> Steps:
     """``nbvc checkout PATH@REF``, perhaps with ``--force``."""
     folder = world.folders[who]

@@ -83,7 +83,9 @@ class Line:
         """Begin a command."""
         self.strike, self.struck, self._requests = strike, False, 0
 
-    def to(self, store: Store, sleep: Callable[[float], None], jitter: Callable[[], float]) -> Store:
+    def to(
+        self, store: Store, sleep: Callable[[float], None], jitter: Callable[[], float]
+    ) -> Store:
         """Return *store* as a client at this end of the line reaches it, retries and all."""
         below = _End(_Open(store), self, mended=True)
         retrying = RetryingStore(below, RetryPolicy(), sleep=sleep, jitter=jitter)

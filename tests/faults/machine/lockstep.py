@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from nbvc.stores.base import Store
 from nbvc.stores.local import LocalStore
@@ -21,8 +23,9 @@ from tests.faults.machine import commands
 from tests.faults.machine.commands import Ref
 from tests.faults.machine.line import Kind, Strike
 from tests.faults.machine.model import PATHS, TAGS
-from tests.faults.machine.system import Outcome, System
+from tests.faults.machine.system import System
 from tests.faults.machine.twin import Command, Twin
+from tests.faults.oracle import assert_kept
 from tests.notebook_samples import code, notebook
 
 # Each of another length: a file that is written twice within one tick of the file system's clock
@@ -39,6 +42,7 @@ JUMPS = (
 _EARLIEST, _LATEST = 1990, 2090
 
 paths = st.sampled_from(PATHS)
+pairs = st.sampled_from([(old, new) for old in PATHS for new in PATHS if old != new])
 contents = st.integers(0, len(CONTENTS) - 1)
 people = st.sampled_from(["ada", "ben"])
 messages = st.sampled_from(["one", "two"])
@@ -56,6 +60,9 @@ mishaps = st.none() | strikes | strikes
 
 class Lockstep(RuleBasedStateMachine):
     """Runs every command on the embedded store, on S3 and on the model, and compares them."""
+
+    tally: ClassVar[Counter[str]] = Counter()
+    """What was done and what happened, in all programs together."""
 
     new_bucket: Callable[[ExitStack, pytest.MonkeyPatch, Path], Callable[[int], Store]]
 
@@ -90,20 +97,30 @@ class Lockstep(RuleBasedStateMachine):
             system = System(name, root / name, new_store, owners)
             self._exit.callback(system.close)
             self.twins.append(Twin(system))
+        self.tally["programs"] += 1
         self._cut_for = 0
         self._prepare()
 
     def _prepare(self) -> None:
         """Let there be something to work on: notebooks, a tag, a publication, a second person."""
+        for twin in self.twins:
+            twin.compares = False
         for path, content in (("a.ipynb", 0), ("a.ipynb", 1), ("b.ipynb", 2)):
             self.save("ada", path, content, "begin", None)
         self.tag("ada", "a.ipynb", "good", Ref(number=1), False, None)
         self.publish("ada", "a.ipynb", None, "begin", None)
+        for twin in self.twins:
+            twin.compares = True
         self.clone(None)
 
     def teardown(self) -> None:
-        """Let go of everything."""
-        self._exit.close()
+        """Look once more at everything, as after any fault, and let go of it."""
+        try:
+            if sys.exc_info()[0] is None:
+                for twin in self.twins:
+                    assert_kept(twin.system.store, twin.ledger())
+        finally:
+            self._exit.close()
 
     # What people do
 
@@ -142,7 +159,9 @@ class Lockstep(RuleBasedStateMachine):
         self._run(strike, who, command, "checkout", path, ref, force=force)
 
     @rule(who=people, path=paths, ref=st.none() | refs, message=messages, strike=mishaps)
-    def publish(self, who: str, path: str, ref: Ref | None, message: str, strike: Strike | None) -> None:
+    def publish(
+        self, who: str, path: str, ref: Ref | None, message: str, strike: Strike | None
+    ) -> None:
         """Promote a version."""
         who = self._present(who)
         command = partial(commands.publish, who=who, path=path, ref=ref, message=message)
@@ -156,7 +175,9 @@ class Lockstep(RuleBasedStateMachine):
         self._run(strike, who, command, "unpublish", path, finish=True)
 
     @rule(who=people, path=paths, name=tags, ref=refs, move=st.booleans(), strike=mishaps)
-    def tag(self, who: str, path: str, name: str, ref: Ref, move: bool, strike: Strike | None) -> None:
+    def tag(
+        self, who: str, path: str, name: str, ref: Ref, move: bool, strike: Strike | None
+    ) -> None:
         """Give a version a name, or another version that name."""
         who = self._present(who)
         command = partial(commands.tag, who=who, path=path, name=name, ref=ref, move=move)
@@ -176,19 +197,24 @@ class Lockstep(RuleBasedStateMachine):
         command = partial(commands.remove, who=who, path=path, keep_file=keep_file)
         self._run(strike, who, command, "remove", path, keep_file=keep_file, finish=True)
 
-    @rule(who=people, old=paths, new=paths, strike=mishaps)
-    def rename(self, who: str, old: str, new: str, strike: Strike | None) -> None:
+    @rule(who=people, names=pairs, strike=mishaps)
+    def rename(self, who: str, names: tuple[str, str], strike: Strike | None) -> None:
         """Give a notebook another name."""
-        who = self._present(who)
-        if old != new:
-            command = partial(commands.rename, who=who, old=old, new=new)
-            self._run(strike, who, command, "rename", old, new, finish=True)
+        who, (old, new) = self._present(who), names
+        command = partial(commands.rename, who=who, old=old, new=new)
+        self._run(strike, who, command, "rename", old, new, finish=True)
 
     @rule(who=people, strike=mishaps)
     def push(self, who: str, strike: Strike | None) -> None:
         """Deliver what waits."""
         who = self._present(who)
         self._run(strike, who, partial(commands.push, who=who), "push")
+
+    @rule(who=people, strike=mishaps)
+    def repair(self, who: str, strike: Strike | None) -> None:
+        """Give a number to everything that has none."""
+        who = self._present(who)
+        self._run(strike, who, partial(commands.repair, who=who), "repair")
 
     @rule(strike=mishaps)
     def clone(self, strike: Strike | None) -> None:
@@ -262,6 +288,14 @@ class Lockstep(RuleBasedStateMachine):
 
     # How
 
+    def _count(self, twin: Twin, name: str, strike: Strike | None) -> None:
+        self.tally["commands"] += 1
+        self.tally[name] += 1
+        self.tally["without a line"] += twin.system.line.is_cut
+        self.tally["waiting"] += any(folder.outbox for folder in twin.world.folders.values())
+        if strike is not None and twin.system.line.struck:
+            self.tally[strike.kind.name] += 1
+
     def _set_cut(self, is_cut: bool) -> None:
         for twin in self.twins:
             twin.system.line.is_cut = is_cut
@@ -314,5 +348,6 @@ class Lockstep(RuleBasedStateMachine):
         for twin in self.twins:
             act = partial(getattr(twin.system, name), who, *arguments, **options)
             done = twin.step(who, command, act, strike)
+            self._count(twin, name, strike)
             if not done and not self._is_cut and (finish or (strike and strike.again)):
                 twin.step(who, command, act)

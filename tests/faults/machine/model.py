@@ -270,9 +270,7 @@ class World:
         folder = self.folders[name]
         for path in folder.seen:
             self.ask_number(folder, path)
-        return {
-            path: self._status(folder, path) for path in sorted({*folder.files, *folder.seen})
-        }
+        return {path: self._status(folder, path) for path in sorted({*folder.files, *folder.seen})}
 
     def _status(self, folder: Folder, path: str) -> tuple[str, int | None, int | None]:
         base = folder.base.get(path)

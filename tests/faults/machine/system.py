@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,8 +16,7 @@ from nbvc.errors import NbvcError, NotebookNotFound
 from nbvc.model import Area, Digest, NotebookKey, Version, WriteId
 from nbvc.refs import parse_selector
 from nbvc.repository import Repository
-from nbvc.repository.findings import Kind as FindingKind
-from nbvc.repository.settings import read_settings
+from nbvc.repository.settings import StoreSettings, read_settings
 from nbvc.repository.states import read_state
 from nbvc.stores.base import Overwrite, Store
 from nbvc.workspace.cloning import clone
@@ -29,6 +27,7 @@ from tests.conftest import make_workspace
 from tests.faults.machine.commands import Ref
 from tests.faults.machine.line import Crash, Line, Strike
 from tests.faults.machine.model import PATHS
+from tests.repository.support import DictCache
 
 NAMESPACE = "team/notebooks"
 Outcome = tuple[Any, ...]
@@ -63,6 +62,8 @@ class System:
         self._read: dict[str, list[Any]] = {}
         self._shown_last: dict[str, dict[str, Any]] = {}
         self.ids: dict[str, list[str]] = {}
+        self._caches: dict[str, DictCache] = {}
+        self._known_settings: dict[str, StoreSettings | None] = {}
         self._has_renamed = False
         self.store = self._fresh_store()
         self._folder("ada").mkdir(parents=True)
@@ -166,6 +167,14 @@ class System:
         with self._open(who) as workspace:
             return (workspace.rename(old, new).name,)
 
+    def repair(self, who: str) -> Outcome:
+        """``nbvc repair --apply``."""
+        with self._open(who) as workspace:
+            repair = workspace.repair(apply=True)
+            for _ in repair:
+                pass
+        return (repair.report.mended, len(repair.report.remaining))
+
     def foreign(self, path: str, data: bytes) -> Outcome:
         """Write as another tool would: the bytes, and nothing else."""
         self.store.put(
@@ -198,9 +207,7 @@ class System:
     def migrate(self, who: str, url: str) -> Outcome:
         """``nbvc migrate``."""
         session = Session(self.environment(who), self._folder(who))
-        migrate_workspace(
-            session, url, create=True, ask=lambda _: False, dry_run=False, flags={}
-        )
+        migrate_workspace(session, url, create=True, ask=lambda _: False, dry_run=False, flags={})
         self.store = self._stores[url]
         self._read.clear()
         return ()
@@ -268,10 +275,11 @@ class System:
 
     @contextmanager
     def reader(self) -> Iterator[Repository]:
-        """Open the repository as somebody whose line is never struck."""
+        """Open the repository as somebody whose line is never struck, and who has a good memory."""
         repository = Repository(
             self.store,
-            settings=read_settings(self.store),
+            settings=self._settings(),
+            cache=self._caches.setdefault(self.store.url, DictCache()),
             sleep=lambda _: None,
             jitter=lambda: 0.5,
         )
@@ -279,6 +287,12 @@ class System:
             yield repository
         finally:
             repository.backend.parallel.close()
+
+    def _settings(self) -> StoreSettings | None:
+        url = self.store.url
+        if url not in self._known_settings:
+            self._known_settings[url] = read_settings(self.store)
+        return self._known_settings[url]
 
     def workspace(self, who: str) -> Workspace:
         """Open the folder of *who*, as every command does."""
@@ -304,9 +318,7 @@ class System:
             "said to be removed": bool(state and state.removed),
         }
 
-    def _log(
-        self, repository: Repository, key: NotebookKey, area: Area
-    ) -> list[Version]:
+    def _log(self, repository: Repository, key: NotebookKey, area: Area) -> list[Version]:
         """Return the versions of a notebook, newest first; none where there is no notebook."""
         try:
             return list(repository.log(key, area=area))

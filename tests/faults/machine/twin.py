@@ -8,14 +8,15 @@ from functools import partial
 from typing import Any
 
 from nbvc.errors import NbvcError
-from nbvc.model import Digest
+from nbvc.model import Area, Digest
 from nbvc.workspace.index import Base, Entry
 from nbvc.workspace.outbox import Waiting as RealWaiting
+from tests.faults.ledger import Ledger
 from tests.faults.machine import commands
 from tests.faults.machine.commands import Steps
 from tests.faults.machine.line import Strike
-from tests.faults.machine.model import Folder, Version, Waiting, World
-from tests.faults.machine.system import Outcome, System
+from tests.faults.machine.model import TAGS, Folder, Version, Waiting, World
+from tests.faults.machine.system import NAMESPACE, Outcome, System
 
 MAX_STEPS = 100
 Command = Callable[[World], Steps]
@@ -26,10 +27,15 @@ class Twin:
 
     Args:
         system: The system.
+
+    Attributes:
+        compares: Whether they are compared after each command.
+        world: What the model knows.
     """
 
     def __init__(self, system: System) -> None:
         self.system = system
+        self.compares = True
         self.world = World(now=system.now, folders={"ada": Folder(author="ada")})
 
     def step(
@@ -79,6 +85,8 @@ class Twin:
 
     def compare(self, asking: str | None = None) -> None:
         """Compare all that can be seen; also what ``nbvc status`` says to who is *asking*."""
+        if not self.compares:
+            return
         name = self.system.name
         seen, expected = self.system.seen_in_store(), self.world.seen_in_store()
         assert seen == expected, f"{name}: {_difference(seen, expected)}"
@@ -107,6 +115,21 @@ class Twin:
         gone = [path for path, shelf in drafts.items() if shelf.exists and path not in there]
         return there, [path for path in gone if drafts[path].moved_to is None]
 
+    def ledger(self) -> Ledger:
+        """Return what the store must hold, for the oracle of all tests of faults."""
+        ledger = Ledger()
+        for path, notebook in self.world.notebooks.items():
+            key = f"{NAMESPACE}/{path}"
+            for area, shelf in (
+                (Area.WORKSPACE, notebook.drafts),
+                (Area.PUBLISHED, notebook.published),
+            ):
+                for version in shelf.log():
+                    ledger.acknowledge(key, version.data, version.number, area=area)
+            for name in TAGS:
+                ledger.tag(key, name, notebook.tags.get(name))
+        return ledger
+
     # After a failure
 
     def _check_failure(
@@ -134,8 +157,7 @@ class Twin:
                 return world
             nearest.append(_difference(seen, expected))
         raise AssertionError(
-            f"{self.system.name} shows what no part of the command makes: "
-            f"{min(nearest, key=len)}"
+            f"{self.system.name} shows what no part of the command makes: {min(nearest, key=len)}"
         )
 
     def _learn(self, who: str, before: Folder, after: Folder | None) -> None:
@@ -179,9 +201,7 @@ class Twin:
         if version is None or Digest.of(version.data) != real.digest:
             data = folder.files[real.path]
             assert Digest.of(data) == real.digest
-            version = Version(
-                data=data, author=folder.author, message=real.message, saved_at=now
-            )
+            version = Version(data=data, author=folder.author, message=real.message, saved_at=now)
         return Waiting(
             path=real.path,
             version=version,
