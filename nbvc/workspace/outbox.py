@@ -266,7 +266,9 @@ class Outbox:
 
     def _seal(self, version: Waiting) -> bytes:
         document = _to_document(version)
-        return seal(self._owner.sign(document) if self._owner and version.own else document)
+        if self._owner is not None and version.own:
+            document = self._owner.sign(document, version.saved_at)
+        return seal(document)
 
     def _read_header(self, place: int, file: Path) -> Waiting | IntegrityError | None:
         """Return what *file* says of itself; ``None`` where it is gone since it was listed."""

@@ -12,12 +12,13 @@ import hashlib
 import hmac
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from nbvc.errors import NbvcError
 from nbvc.manifest.sealing import canonical
-from nbvc.workspace.files import create_file, make_folder
+from nbvc.workspace.files import create_file, make_folder, sweep
 
 KEY_FILE = "outbox.key"
 MEMBER = "owner"
@@ -37,8 +38,12 @@ class Owner:
         self._new_token = new_token
         self._known: bytes | None = None
 
-    def sign(self, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Return *document* with the user's code; as it is where no key can be kept."""
+    def sign(self, document: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+        """Return *document* with the user's code; as it is where no key can be kept.
+
+        What a process left that was killed while it made the key is removed.
+        """
+        sweep(self._path.parent, now)
         key = self._read() or self._make()
         return {**document, MEMBER: _code(key, document)} if key else dict(document)
 

@@ -39,7 +39,7 @@ from nbvc.workspace.session import Session
 from tests.conftest import make_workspace
 from tests.notebook_samples import code, notebook
 from tests.stores.switching import SwitchedStore
-from tests.workspace.helpers import ONE, THREE, TWO, save, write
+from tests.workspace.helpers import ONE, THREE, TWO, litter, save, write
 
 DEFERRABLE = [
     StoreUnavailable("The store was not reached."),
@@ -154,6 +154,18 @@ def test_without_a_place_for_a_key_versions_wait_for_push(
     store.on()
     assert len(workspace.status().waiting) == 1
     assert len(workspace.push().delivered) == 1
+
+
+def test_what_was_left_of_a_key_that_was_never_made_is_removed(
+    workspace: Workspace, store: SwitchedStore
+) -> None:
+    """As of a process that was killed in between."""
+    folder = workspace.session.environment.user_config_file.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / ".nbvc-left.tmp").touch()
+    store.off()
+    save(workspace, "mine.ipynb", ONE)
+    assert litter(folder) == []
 
 
 def test_the_key_is_readable_by_its_owner_alone(workspace: Workspace, store: SwitchedStore) -> None:
