@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from tests.faults.disk import scenes as on_disk
 from tests.faults.disk.world import Scene
 from tests.faults.network.world import S3World
@@ -26,9 +28,12 @@ SCENES = [
     if not scene.offline
 ]
 
-SAMPLED = (
-    SCENES
-    if server_name() in {"", "ministack"}
-    else [scene for scene in SCENES if scene.name in {"save-several", "publish", "mv", "push"}]
+IS_FAST = server_name() in {"", "ministack"}
+"""Whether the server under test is quick; on others the ordinary suite strikes less."""
+
+SAMPLED = [scene for scene in SCENES if IS_FAST or scene.name in {"save-several", "publish", "mv"}]
+"""The scenes of the ordinary suite: elsewhere one for each way to write."""
+
+only_fast = pytest.mark.skipif(
+    not IS_FAST, reason="the proxy answers in the server's place, so one server is enough"
 )
-"""Those of the ordinary suite: on slower servers one for each way to write."""

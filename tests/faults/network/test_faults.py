@@ -12,12 +12,12 @@ from tests.faults.disk.world import Clean, Scene, assert_survived, play
 from tests.faults.forking import SEED
 from tests.faults.network.faults import FAULTS, GROUPS, Fault
 from tests.faults.network.proxy import Plan
-from tests.faults.network.scenes import SAMPLED, SCENES
+from tests.faults.network.scenes import IS_FAST, SAMPLED, SCENES
 from tests.faults.network.world import S3World, Struck
 
 pytestmark = pytest.mark.real_s3
 
-ONCE, FOR_EVER = 4, 1
+ONCE, FOR_EVER = (4, 1) if IS_FAST else (2, 1)
 """How many points of each command are struck in the ordinary suite."""
 
 TYPED = {

@@ -10,10 +10,11 @@ from nbvc.stores.retry import RetryPolicy
 from tests.faults.disk.scenes import ONE, TWO
 from tests.faults.network.faults import answers, flipped
 from tests.faults.network.proxy import Plan
+from tests.faults.network.scenes import only_fast
 from tests.faults.network.world import S3World
 from tests.stores.wire import Request
 
-pytestmark = pytest.mark.real_s3
+pytestmark = [pytest.mark.real_s3, only_fast]
 
 ATTEMPTS = RetryPolicy().attempts
 SAVE = ("save", "--require-store")
