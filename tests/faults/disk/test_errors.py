@@ -13,8 +13,9 @@ import pytest
 
 from nbvc.errors import NbvcError
 from tests.faults.disk.scenes import SCENES
-from tests.faults.disk.striking import EVERY, Call, Outcome, Strike, sample
+from tests.faults.disk.striking import EVERY, Call, Outcome, Strike
 from tests.faults.disk.world import Clean, Scene, World, assert_survived, play
+from tests.faults.forking import sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
