@@ -302,7 +302,8 @@ class System:
         self, repository: Repository, path: str, key: NotebookKey, entries: list[Any]
     ) -> dict[str, Any]:
         log = self._log(repository, key, Area.WORKSPACE)
-        published = self._log(repository, key, Area.PUBLISHED)
+        was_published = any(entry[0] == f"published/{key}" for entry in entries)
+        published = self._log(repository, key, Area.PUBLISHED) if was_published else []
         state = read_state(repository.backend, Area.WORKSPACE, key)
         moved_to = state.moved_to if state else None
         current = {name for name, _, is_latest, is_marker, _ in entries if is_latest > is_marker}
@@ -311,7 +312,7 @@ class System:
         return {
             "log": [self._shown(repository, version) for version in log],
             "published": [self._shown(repository, version) for version in published],
-            "tags": dict(sorted(repository.tags(key).items())),
+            "tags": dict(sorted(state.tags.items())) if state else {},
             "listed": f"workspace/{key}" in current,
             "published now": f"published/{key}" in current,
             "moved to": moved_to.removeprefix(f"{NAMESPACE}/") if moved_to else None,

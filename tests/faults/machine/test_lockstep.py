@@ -74,7 +74,7 @@ def test_the_embedded_store_and_s3_do_what_the_model_does() -> None:
 
     The same programs each time; and they are not idle.
     """
-    run(OnMoto, programs=18, start=SEED)
+    run(OnMoto, programs=10, start=SEED)
     missed = {kind.name for kind in Kind} - {*OnMoto.tally}
     assert not missed, f"nothing of this kind happened: {missed}"
     assert OnMoto.tally["waiting"]
@@ -92,4 +92,4 @@ def test_many_programs_find_no_difference() -> None:
 def test_the_embedded_store_and_a_real_server_do_what_the_model_does() -> None:
     """A few programs, for what moto does otherwise than a server."""
     real_endpoint()
-    run(OnServer, programs=4, start=SEED, steps=12)
+    run(OnServer, programs=3, start=SEED, steps=12)
