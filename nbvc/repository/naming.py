@@ -124,7 +124,7 @@ def rename(backend: Backend, old: NotebookKey, new: NotebookKey, act: Act) -> Kn
     newest = _newest_to_rename(old, new, history)
     segments = _segments(old, history, newest)
     stored = _copy_once(backend, new, newest, segments, act)
-    _link(backend, new, segments, history.state, act)
+    _link(backend, new, segments, history.state, act, done=history.removed)
     before = Manifest(backend, Area.WORKSPACE, old).file(segments[-1].last).record
     file = _record_once(backend, old, new, before, stored, act)
     _change(
@@ -237,18 +237,31 @@ def _link(
     segments: tuple[Segment, ...],
     before: State | None,
     act: Act,
+    *,
+    done: bool,
 ) -> None:
-    """Make *new* continue the history of its earlier names, with all that is known of it."""
+    """Make *new* continue the history of its earlier names, with all that is known of it.
+
+    Args:
+        backend: The store to work on.
+        new: The new name.
+        segments: Where the versions under earlier names lie.
+        before: The state under the old name.
+        act: Who renames.
+        done: Whether the rename had come to its end before: what was said under the new name since
+            counts.
+    """
     tags = dict(before.tags) if before else {}
     gone = before.gone if before else ()
 
     def change(state: State) -> State | None:
         is_linked = state.segments == segments and state.moved_to is None
         # Between a rename that was cut off and this one, tags may be given under both names.
+        both = {**tags, **state.tags} if done else {**state.tags, **tags}
         linked = replace(
             state,
             segments=segments,
-            tags={**state.tags, **tags} if is_linked else tags,
+            tags=both if is_linked else tags,
             moved_to=None,
             removed=False,
             gone=gone,

@@ -497,3 +497,13 @@ def test_a_save_after_a_cut_off_rename_was_removed_goes_on_with_its_numbers() ->
         assert repository.read(find(repository, f"v{number}", OTHER)) == b"after"
         shown = listed_numbers(repository, OTHER)
         assert shown == list(range(number, 0, -1))
+
+
+def test_a_rename_that_was_done_already_moves_no_tag_back(repository: Repository) -> None:
+    """The second of two people gives the notebook its new name, too: tags stay where they are."""
+    save_many(repository, 2)
+    repository.set_tag(KEY, "good", 1, act())
+    repository.rename(KEY, OTHER, act())
+    repository.set_tag(OTHER, "good", 3, act(), move=True)
+    repository.rename(KEY, OTHER, act())
+    assert repository.tags(OTHER) == {"good": 3}
