@@ -49,6 +49,7 @@ class MemoryStore:
             succeeds, as with the gateways that ignore a condition and say that all is well.
         now: The store's clock.
         url: What to call it.
+        first_id: From where its version IDs count up: two stores have none in common.
     """
 
     def __init__(
@@ -57,12 +58,13 @@ class MemoryStore:
         conditional: bool = True,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         url: str = "file:///memory",
+        first_id: int = 1,
     ) -> None:
         self.now = now
         self._url = url
         self._conditional = conditional
         self._objects: dict[Key, list[Entry]] = {}
-        self._numbers = count(1)
+        self._numbers = count(first_id)
         self._lock = RLock()
 
     def clone(self) -> MemoryStore:

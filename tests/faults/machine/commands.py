@@ -377,6 +377,11 @@ def _link(notebook: Notebook, other: Notebook, copy: Version, newest: Version) -
     """Let *other* continue *notebook*: records and tags, then a number for *copy*."""
     source, target = notebook.drafts, other.drafts
     if copy.number is not None:
+        if source.current is None:  # it had come to its end, and somebody else renames as well
+            tags = {**notebook.tags, **other.tags}
+            if tags != other.tags:
+                other.tags = tags
+                yield
         return
     target.stored = [each for each in target.stored if each.number is None]
     target.records = list(source.records)
