@@ -138,8 +138,10 @@ class VersionExaminer:
     def _exists(self, record: Record) -> bool:
         try:
             self._backend.store.head(self._data_key, record.version_id)
-        except (VersionNotFound, IntegrityError):
+        except VersionNotFound:
             return False
+        except IntegrityError:  # it is there, and the store cannot read it
+            return True
         return True
 
     def _report_missing(self, missing: tuple[int, ...], gone: tuple[int, ...]) -> None:
