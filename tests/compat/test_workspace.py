@@ -59,6 +59,7 @@ def wanted(expected: Any) -> list[tuple[str, int, str]]:
 def test_commands_that_read_give_what_was_saved(frozen: CommandLine, expected: Any) -> None:
     """Log, show, resolve and diff, through the command line."""
     assert read_all(frozen, expected) == wanted(expected)
+    frozen("push")
     for path, versions in expected["notebooks"]["workspace"].items():
         listed = frozen("log", path, "--json").json
         waited = [each for each in expected["waiting"] if each["path"] == path]
