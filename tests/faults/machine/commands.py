@@ -95,18 +95,19 @@ def checkout(world: World, who: str, path: str, ref: Ref, *, force: bool) -> Ste
     folder = world.folders[who]
     yield from _deliver(world, who)
     version = ref.of(world, path)
+    number, name = version.number, version.name  # a save of what is there may give it another
     data = folder.files.get(path)
     if data is not None and not _is_safe(world, folder, path):
         if not force:
             raise UnsavedChanges("")
-        yield from _save(world, folder, path, f"before checkout of {version.name}")
+        yield from _save(world, folder, path, f"before checkout of {name}")
     folder.files[path] = version.data
     known = folder.known.get(path)
     folder.set_base(path, version)
     folder.seen.add(path)
-    if known is not None and not (version.number and version.number <= (known.number or 0)):
+    if known is not None and not (number and number <= (known.number or 0)):
         del folder.known[path]
-    return (version.name,)
+    return (name,)
 
 
 def publish(world: World, who: str, path: str, ref: Ref | None, message: str) -> Steps:

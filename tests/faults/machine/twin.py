@@ -74,13 +74,18 @@ class Twin:
 
         What waited may have been delivered by the first try, or in part.
         """
+        push, before = partial(self.system.push, who), deepcopy(self.world.folders[who])
         outcome = self.system.run(strike, act)
         if outcome[0] != "ok" and strike is not None:
-            push = partial(commands.push, who=who)
-            self.step(who, push, partial(self.system.push, who))
+            self.step(who, partial(commands.push, who=who), push)
             outcome = self.system.run(None, act)
+        elif strike is not None and self.system.line.struck:
+            # Perhaps only the delivery failed: then it waits for the new store.
+            assert self.system.run(None, push) == ("ok", 0)
         said = _finish(command(self.world))
         assert outcome == said, f"{self.system.name} said {outcome}, not {said}"
+        self.compare()
+        self._learn(who, before, before)
         self.compare(who)
 
     def compare(self, asking: str | None = None) -> None:
