@@ -28,7 +28,7 @@ from tests import format_reader
 from tests.compat.frozen import FOLDERS, SUMS, as_bucket, load, read_dump, sums, unpack_project
 from tests.s3_server import REGION, connect, isolate_aws_settings
 
-FROZEN = {"v1": "f40a7c76905b692828297d7a65ab918c926c0473c97ab74745adea6b4e8f5aa8"}
+FROZEN = {"v1": "5c396de669bdf907eea026344099dbc4609de41336d1de462fb81f954a248060"}
 """Digest of the list of digests of each folder."""
 
 MAX_BYTES = 300_000
