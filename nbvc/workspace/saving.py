@@ -120,7 +120,6 @@ def save_one(
         allow_invalid: Also store what is no valid notebook.
         stopped: Why the store need not be tried.
     """
-    key = workspace.key_of(path)
     entry, queued = without_lost_base(workspace, workspace.index.get(path))
     if queued and stopped is None:
         stopped = behind(path)
@@ -152,6 +151,14 @@ def save_one(
     )
     if stopped is not None:
         return defer(workspace, entry, draft, act, outline, stopped, sent=False)
+    return _store(workspace, entry, draft, act, outline)
+
+
+def _store(
+    workspace: Workspace, entry: Entry, draft: Draft, act: Act, outline: Outline | None
+) -> SaveResult:
+    """Store *draft*; keep it in the outbox where the store cannot take it now."""
+    key = workspace.key_of(entry.path)
     try:
         known = workspace.repository.save(key, draft, act, entry.known)
     except NbvcError as error:
@@ -161,10 +168,10 @@ def save_one(
     workspace.index.put(rebased(entry, known, outline))
     record = known.file.record
     return SaveResult(
-        path=path,
+        path=entry.path,
         saved=record.write_id == act.write_id or (known.finished and record.author == act.author),
         number=record.number,
-        digest=digest,
+        digest=draft.digest,
         version_id=record.version_id,
         parent=record.parent,
         changes=record.changes,
