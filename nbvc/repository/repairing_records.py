@@ -189,8 +189,8 @@ class RecordRepair:
             return False
         copies = (encode_copy(self._records[copy]) for copy in carries)
         data = assemble(self._records[number], copies, first=first)
-        put_in_place(self._backend, entry_key(self._prefix, number), data, self._act.write_id)
-        return True
+        key = entry_key(self._prefix, number)
+        return put_in_place(self._backend, key, data, self._act.write_id)
 
     def _additions(self, numbering: Numbering) -> Iterator[Step]:
         entries = [entry for _, entry in numbering.added if entry is not None]

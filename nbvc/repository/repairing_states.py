@@ -182,8 +182,8 @@ class StateRepair:
             data = encode(self._found.states.states[number])
             if Digest.of(data) != self._found.states.digests[number]:
                 return False
-            put_in_place(self._backend, entry_key(self._prefix, number), data, self._act.write_id)
-            return True
+            key = entry_key(self._prefix, number)
+            return put_in_place(self._backend, key, data, self._act.write_id)
 
         message = f"The state {number} of {self._key} is put back as it was."
         return Step(mendings=(self._mending(MendingKind.RESTORED_STATE, message, number),), run=run)

@@ -10,10 +10,12 @@ from typing import TypeVar
 
 import pytest
 
-from nbvc.errors import NbvcError, OutcomeUnknown
+from nbvc.errors import IntegrityError, NbvcError, OutcomeUnknown
+from nbvc.manifest.layout import entry_number
 from nbvc.repository import adopting, examining_versions
 from nbvc.repository.repairing import Repair
-from nbvc.stores.base import Store
+from nbvc.repository.sequence import read_entry
+from nbvc.stores.base import Blob, Store
 from tests.faults.ledger import Ledger
 from tests.faults.oracle import assert_settled
 from tests.interleaving import Schedule, run, sampled_schedules, stepping
@@ -185,6 +187,39 @@ def test_repairs_and_saves_at_once_keep_every_version(
 
     for schedule in sampled_schedules(150):
         explore(schedule)
+
+
+class BadLine(WrappedStore):
+    """Every reply with bytes arrives damaged, for ever."""
+
+    def around(self, request: Request, send: Callable[[], T]) -> T:
+        """Answer *request*, but give no bytes."""
+        reply = send()
+        if isinstance(reply, Blob):
+            raise IntegrityError("damaged on the way")
+        return reply
+
+
+@BOTH
+def test_a_repair_over_a_line_that_damages_everything_removes_nothing(conditional: bool) -> None:
+    """What it takes for rotten stays stored, and a repair over a good line has it back."""
+    store = MemoryStore(conditional=conditional)
+    fill(store)
+    keys = index_keys(store)
+    before = {key: store.get(key).data for key in keys}
+    entries = {(e.key, e.version_id) for e in store.list_versions("")}
+    with suppress(IntegrityError):
+        run_repair(BadLine(store))
+    assert {(e.key, e.version_id) for e in store.list_versions("")} >= entries
+    run_repair(store)
+    backend = open_repository(store).backend
+    for key in keys:
+        number = entry_number(key.rpartition("/")[0] + "/", key)
+        assert number is not None
+        found = read_entry(backend, key.rpartition("/")[0] + "/", number, bytes)
+        assert found == before[key] or "/s/" in key
+    findings, _ = run_check(store, read_data=True)
+    assert [f for f in findings if f.severity == "error"] == []
 
 
 def sweep(source: MemoryStore, keys: Sequence[str], choose: Callable[[int], bool]) -> int:
