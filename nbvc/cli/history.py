@@ -331,7 +331,10 @@ def _report_saved(
         output.say("List the versions of one with: nbvc log PATH")
     if waiting:
         it = "it" if len(waiting) == 1 else "them"
-        output.say(f"The next command that reaches the store delivers {it}, or: nbvc push")
+        if any(result.needs_push for result in waiting):
+            output.say(f"Deliver {it} with: nbvc push")
+        else:
+            output.say(f"The next command that reaches the store delivers {it}, or: nbvc push")
 
 
 def _report_version(state: State, result: SaveResult, path: str) -> None:

@@ -79,7 +79,7 @@ def defer(
         changes=draft.changes,
         reason=failure_of(error, workspace.session.environment.now()),
     )
-    workspace.outbox.add(waiting, draft.data, sent=sent)
+    added = workspace.outbox.add(waiting, draft.data, sent=sent)
     base = Base(
         number=None,
         digest=draft.digest,
@@ -95,6 +95,7 @@ def defer(
         parent=draft.parent,
         changes=draft.changes,
         waiting=True,
+        needs_push=not added.own,
         error=error,
     )
 

@@ -126,6 +126,10 @@ class Outbox:
             data: Its bytes.
             sent: Whether it may have reached the store.
 
+        Returns:
+            The version with its place. It is not its user's own where no key could be kept: then
+            only a push delivers it.
+
         Raises:
             NbvcError: The disk is full, or fails.
             AccessDenied: The folder may not be written.
@@ -140,7 +144,8 @@ class Outbox:
         # Others may take the same place at once: the write ID keeps their files apart.
         file = self.folder / f"{place:010d}-{version.write_id}{_SENT if sent else _NEW}"
         create_file(file, content, token=version.write_id, private=True)
-        return replace(version, place=place, sent=sent, file=file)
+        own = self._owner is not None and self._owner.has_key
+        return replace(version, place=place, sent=sent, file=file, own=own)
 
     def waiting(self, *, store: str | None = None, key: NotebookKey | None = None) -> list[Waiting]:
         """Return the versions that wait, in the order of delivery; damaged ones are left out.

@@ -55,6 +55,11 @@ class Owner:
         rest = {name: value for name, value in document.items() if name != MEMBER}
         return hmac.compare_digest(said, _code(key, rest))
 
+    @property
+    def has_key(self) -> bool:
+        """Whether there is a key; without one, nothing is told from what a stranger left."""
+        return self._read() is not None
+
     def _read(self) -> bytes | None:
         if self._known is None:
             with suppress(OSError):

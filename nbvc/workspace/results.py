@@ -24,6 +24,8 @@ class SaveResult:
         parent: Number of the version that the file was based on.
         changes: What changed against the parent, where known.
         waiting: Whether the version waits in the outbox, and has no number yet.
+        needs_push: Whether only a push delivers it, for no key could be kept that shows whose it
+            is.
         error: Why it was not saved, or why it waits.
     """
 
@@ -35,6 +37,7 @@ class SaveResult:
     parent: int | None = None
     changes: Changes | None = None
     waiting: bool = False
+    needs_push: bool = False
     error: NbvcError | None = None
 
 

@@ -150,7 +150,7 @@ def test_without_a_place_for_a_key_versions_wait_for_push(
     key.parent.mkdir(parents=True, exist_ok=True)
     key.mkdir()
     store.off()
-    save(workspace, "mine.ipynb", ONE)
+    assert save(workspace, "mine.ipynb", ONE).needs_push
     store.on()
     assert len(workspace.status().waiting) == 1
     assert len(workspace.push().delivered) == 1
