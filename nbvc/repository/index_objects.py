@@ -103,9 +103,16 @@ def without(first: int, last: int, present: Mapping[int, object]) -> Iterator[tu
 
     The work grows with what is present, not with the numbers, which a hostile file may name.
     """
-    for number in sorted(n for n in present if first <= n <= last):
-        if number > first:
-            yield first, number - 1
-        first = number + 1
+    return between(first, last, ((number, number) for number in present))
+
+
+def between(first: int, last: int, runs: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield the runs of numbers from *first* to *last* that are in none of *runs*, lowest first."""
+    for start, end in sorted(runs):
+        if start > last:
+            break
+        if start > first:
+            yield first, start - 1
+        first = max(first, end + 1)
     if first <= last:
         yield first, last

@@ -20,6 +20,7 @@ from nbvc.repository.acts import Act
 from nbvc.repository.backend import Backend
 from nbvc.repository.examining import Examination
 from nbvc.repository.findings import Finding, Kind
+from nbvc.repository.index_objects import between
 from nbvc.repository.mendings import Mending, MendingKind, Step
 from nbvc.repository.placing import put_in_place
 from nbvc.repository.rebuilding import ReadVersion, Rebuilder
@@ -73,6 +74,7 @@ class RecordRepair:
     def plan(self) -> RecordPlan:
         """Return what is to be done."""
         self._doubt_the_last_before_a_rename()
+        self._add_what_is_missing_below()
         numbering = self._numbering()
         refused = {n for first, last in numbering.refused for n in (first, last)}
         lost = sorted(numbering.lost)
@@ -115,6 +117,21 @@ class RecordRepair:
             self._lost.append((last, last))
             named = {record.version_id, *(entry.version_id for entry in self._unindexed)}
             self._unindexed = [e for e in reversed(self._found.listed) if e.version_id in named]
+
+    def _add_what_is_missing_below(self) -> None:
+        """Take numbers below a lost one for lost, too, where nothing at all is left of them.
+
+        A good record says from which number on there must be records; where none is left above the
+        gap, nothing but what lies at a later number shows that they were there.
+        """
+        tops: dict[int, int] = {}
+        for _, last in self._lost:
+            first = self._first(last)
+            tops[first] = max(last, tops.get(first, 0))
+        known = [*((number, number) for number in self._records), *self._lost]
+        for first, last in tops.items():
+            self._lost += between(first, last, known)
+        self._lost.sort()
 
     def _linked_hash(self, number: int) -> Digest | None:
         """Return the hash of record *number* by the first record under the name after this one."""
