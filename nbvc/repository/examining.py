@@ -102,9 +102,10 @@ def examine(
     files, states = (
         group(p, indexed) for p in (layout.records(area, key), layout.states(area, key))
     )
-    found = RecordExaminer(backend, area, key, files, thorough=thorough).examine()
-    said = StateExaminer(backend, area, key, states, thorough=thorough).examine()
     versions = [entry for entry in listed if not entry.is_delete_marker]
+    ids = frozenset(entry.version_id for entry in versions)
+    found = RecordExaminer(backend, area, key, files, listed=ids, thorough=thorough).examine()
+    said = StateExaminer(backend, area, key, states, thorough=thorough).examine()
     joined = VersionExaminer(
         backend, area, key, versions, found, now=now, thorough=thorough
     ).examine(said.newest_good)

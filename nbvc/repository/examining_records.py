@@ -6,14 +6,14 @@ their size, and an ETag that is a hash of their bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
 from nbvc.errors import IntegrityError, StoreMisconfigured
 from nbvc.manifest.layout import entry_key
 from nbvc.manifest.records import parse
-from nbvc.model import Area, Digest, NotebookKey, Record
+from nbvc.model import Area, Digest, NotebookKey, Record, VersionId
 from nbvc.repository.backend import Backend
 from nbvc.repository.findings import Finding, Kind
 from nbvc.repository.index_objects import IndexObject, look_again, read, without
@@ -63,6 +63,7 @@ class RecordExaminer:
         area: Its area.
         key: Its notebook.
         objects: Its record files by number.
+        listed: Version IDs that the store lists of the notebook.
         thorough: Read every file, whatever the listing says of it.
     """
 
@@ -73,6 +74,7 @@ class RecordExaminer:
         key: NotebookKey,
         objects: Mapping[int, IndexObject],
         *,
+        listed: Collection[VersionId],
         thorough: bool,
     ) -> None:
         self._backend = backend
@@ -80,7 +82,7 @@ class RecordExaminer:
         self._prefix = backend.layout.records(area, key)
         self._objects = dict(objects)
         self._thorough = thorough
-        self._evidence = Evidence(backend, objects)
+        self._evidence = Evidence(backend, objects, listed)
         self._findings: list[Finding] = []
         self._spared = 0
 
@@ -168,6 +170,8 @@ class RecordExaminer:
         good = self._evidence.records
         if record.number != number:
             return f"holds v{record.number}: it was moved or exchanged."
+        if number not in good and number + 1 not in good:
+            return "is another notebook's: it does not continue the record before it."
         if number not in good:
             return "was altered: its hash is not the one that the next record names."
         if record != good[number]:

@@ -8,7 +8,7 @@ them is the one that was recorded: record n+1 names the hash of record n.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -25,7 +25,7 @@ from nbvc.manifest.records import (
     parse,
     plan_reads,
 )
-from nbvc.model import Digest, Record
+from nbvc.model import Digest, Record, VersionId
 from nbvc.repository.backend import Backend
 from nbvc.repository.index_objects import Content, IndexObject, read, runs
 from nbvc.stores.base import VersionEntry
@@ -40,6 +40,7 @@ class Evidence:
     Args:
         backend: The store to read.
         objects: The record files by number, with all their stored versions.
+        listed: Version IDs that the store lists of the notebook.
 
     Attributes:
         records: The good records by number.
@@ -48,13 +49,16 @@ class Evidence:
         etags: What the ETags of the store are worth.
     """
 
-    def __init__(self, backend: Backend, objects: Mapping[int, IndexObject]) -> None:
+    def __init__(
+        self, backend: Backend, objects: Mapping[int, IndexObject], listed: Collection[VersionId]
+    ) -> None:
         self.records: dict[int, Record] = {}
         self.firsts: dict[int, int] = {}
         self.seen: dict[int, Seen] = {}
         self.etags = Etags()
         self._backend = backend
         self._objects = objects
+        self._listed = listed
         self._tried: set[int] = set()
         self._copy = lru_cache(maxsize=2 * WIDEST_STRIDE)(self._encode_copy)
         for top, bottom in runs(objects):
@@ -135,11 +139,24 @@ class Evidence:
         """Learn the first of *files* that the record after it, where that is known, confirms."""
         newer = self.records.get(number + 1)
         for file in files:
-            if newer is None or follows(newer, file.record):
+            if follows(newer, file.record) if newer is not None else not self._is_foreign(file):
                 known = self.records.setdefault(number, file.record)
                 if known == file.record:
                     self._learn(file)
                     return
+
+    def _is_foreign(self, file: RecordFile) -> bool:
+        """Return whether a file that no later one confirms is another notebook's.
+
+        It names no version of this notebook, itself or in its copies, and contradicts the file
+        before it, which does: believed, it would put another history in the place of this one.
+        """
+        before = file.record.number - 1
+        if before not in self._objects or any(r.version_id in self._listed for r in file):
+            return False
+        older = [each.record for each in self._candidates(before)]
+        is_ours = any(record.version_id in self._listed for record in older)
+        return is_ours and not any(follows(file.record, record) for record in older)
 
     def _learn(self, file: RecordFile) -> None:
         """Learn *file* and its copies, as far down as the hash chain holds."""
