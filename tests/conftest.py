@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -22,6 +23,10 @@ from tests.s3_server import isolate_aws_settings
 # A machine that is busy is no failure; CI tries the same examples each time, people try new ones.
 settings.register_profile("nbvc", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("nbvc")
+
+# A shell lets what it runs in the background ignore Ctrl-C, and the children would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 START = datetime(2026, 8, 1, 12, tzinfo=UTC)
 
