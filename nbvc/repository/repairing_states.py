@@ -65,7 +65,7 @@ class StateRepair:
 
     def plan(self) -> StatePlan:
         """Return what is to be done."""
-        restored = [n for n in sorted(self._faults()) if n in self._found.states.states]
+        restored = [n for n in sorted(self._faults()) if self._is_good(n)]
         steps = [self._restore(number) for number in restored]
         before = self._found.state or self._unknown()
         is_lost = self._is_newest_lost(restored)
@@ -94,6 +94,14 @@ class StateRepair:
     def _faults(self) -> Iterable[int]:
         """Return the numbers of the states whose damage no later one makes up for."""
         return (n for n, kind in self._found.states.faults.items() if kind in STATE_FAULTS)
+
+    def _is_good(self, number: int) -> bool:
+        """Return whether a state can be put back: the next one does not say that it was altered."""
+        states, digests = self._found.states.states, self._found.states.digests
+        after = states.get(number + 1)
+        if number not in states:
+            return False
+        return after is None or after.prev in {None, digests[number]}
 
     def _is_newest_lost(self, restored: Iterable[int]) -> bool:
         """Return whether the newest state is lost, so that readers can get none."""
@@ -172,8 +180,8 @@ class StateRepair:
             verb = "is" if first == last else "are"
             message = f"{names} of {self._key} {verb} marked as gone: the store lost the bytes."
             mendings.append(self._mending(MendingKind.NOTED_GONE, message, first))
-        known = {n for first, last in state.gone for n in range(first, last + 1)}
-        return replace(state, gone=tuple(_runs({*lost, *known})))
+        gone = _merged([*state.gone, *((number, number) for number in lost)])
+        return replace(state, gone=tuple(gone))
 
     # Steps
 
@@ -217,13 +225,18 @@ class StateRepair:
 
 def _runs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
     """Yield the runs of *numbers* without a gap, each from first to last, the lowest first."""
-    first: int | None = None
-    last = 0
-    for number in sorted(set(numbers)):
-        if first is None or number > last + 1:
-            if first is not None:
-                yield first, last
-            first = number
-        last = number
-    if first is not None:
-        yield first, last
+    return _merged((number, number) for number in numbers)
+
+
+def _merged(runs: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield *runs* as few as possible; the work does not grow with the numbers in them."""
+    start: int | None = None
+    end = 0
+    for first, last in sorted(runs):
+        if start is None or first > end + 1:
+            if start is not None:
+                yield start, end
+            start, end = first, last
+        end = max(end, last)
+    if start is not None:
+        yield start, end
