@@ -14,16 +14,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from itertools import pairwise
 
 from nbvc.errors import IntegrityError, InvalidKey, StoreMisconfigured
 from nbvc.manifest.records import decode, follows, record_hash
 from nbvc.manifest.states import State
-from nbvc.model import MAX_NUMBER, Area, NotebookKey, Record
+from nbvc.model import MAX_NUMBER, Area, NotebookKey, Record, VersionId
 from nbvc.repository.backend import Backend
 from nbvc.repository.examining_records import ExaminedRecords, RecordExaminer
 from nbvc.repository.examining_states import ExaminedStates, StateExaminer
 from nbvc.repository.examining_versions import ExaminedVersions, VersionExaminer
-from nbvc.repository.findings import Finding, Kind
+from nbvc.repository.findings import Finding, Kind, Severity
 from nbvc.repository.index_objects import group, look_again, read
 from nbvc.repository.sequence import newest_number
 from nbvc.repository.transfer import entries_of
@@ -39,6 +40,7 @@ class Examination:
         key: The notebook key.
         listed: The versions that the store lists, newest first, without delete markers.
         removed: Whether the newest thing that is listed is a delete marker.
+        hidden: Versions upon which a delete marker lies: the last ones before a removal or rename.
         records: The record files, and the good records by number.
         states: The states.
         versions: The versions without a record, and the records without a version.
@@ -50,6 +52,7 @@ class Examination:
     key: NotebookKey
     listed: tuple[VersionEntry, ...] = ()
     removed: bool = False
+    hidden: tuple[VersionId, ...] = ()
     records: ExaminedRecords = field(default_factory=ExaminedRecords)
     states: ExaminedStates = field(default_factory=ExaminedStates)
     versions: ExaminedVersions = field(default_factory=ExaminedVersions)
@@ -123,6 +126,11 @@ def examine(
         key=key,
         listed=tuple(versions),
         removed=bool(listed) and listed[0].is_delete_marker,
+        hidden=tuple(
+            older.version_id
+            for newer, older in pairwise(listed)
+            if newer.is_delete_marker and not older.is_delete_marker
+        ),
         records=found,
         states=said,
         versions=joined,
@@ -185,7 +193,7 @@ class _Links:
                 continue
             if number - 1 in before and self._can_be_named(before[number - 1]):
                 yield from self._broken_link(before[number - 1], record)
-            elif not self._states.faults:
+            elif not any(kind.severity is Severity.ERROR for kind in self._states.faults.values()):
                 yield Finding(
                     kind=Kind.MISSING_STATE,
                     message=f"The history of {self._key} goes on with v{number}, "

@@ -25,7 +25,7 @@ from nbvc.repository.surveying import Surveyed
 
 
 class RenameFinder:
-    """Knows which names end in a delete marker, and in which version before it.
+    """Knows upon which versions delete markers lie, and under which names.
 
     Args:
         backend: The store.
@@ -38,10 +38,10 @@ class RenameFinder:
         self._hidden: dict[VersionId, NotebookKey] = {}
 
     def note(self, surveyed: Surveyed) -> None:
-        """Take note of a name that was left."""
+        """Take note of a name that was left, even if it was used again since."""
         found = surveyed.examinations.get(Area.WORKSPACE)
-        if found is not None and found.removed and found.listed:
-            self._hidden[found.listed[0].version_id] = surveyed.key
+        if found is not None:
+            self._hidden.update(dict.fromkeys(found.hidden, surveyed.key))
 
     def is_copy(self, surveyed: Surveyed) -> bool:
         """Return whether a notebook of which no index is left begins with a copy by a rename."""

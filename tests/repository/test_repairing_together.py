@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from nbvc.manifest import states
+from nbvc.model import MAX_NUMBER
 from nbvc.repository.findings import Kind
 from nbvc.repository.mendings import MendingKind
 from tests.repository.checks import named, run_check, run_repair
-from tests.repository.damaging import drop_record, record_key, rewrite
+from tests.repository.damaging import (
+    data_key,
+    drop_record,
+    purge,
+    read_state,
+    record_key,
+    rewrite,
+    state_key,
+)
 from tests.repository.support import (
     KEY,
     OTHER,
+    act,
     contents,
+    find,
     open_repository,
+    save,
     save_many,
     write_settings,
 )
@@ -60,3 +75,64 @@ def test_the_newest_record_of_another_notebook_brings_no_other_history(store: Me
     assert report.remaining == ()
     assert index(store) == before
     assert_clean(store)
+
+
+def test_a_name_that_was_used_again_is_found_as_an_earlier_one(store: MemoryStore) -> None:
+    """All of the index is lost: the delete marker of the rename lies between versions by now."""
+    repository = open_repository(store)
+    save_many(repository, 3)
+    known = repository.rename(KEY, OTHER, act())
+    save(repository, b"v5", known, key=OTHER)
+    save(repository, b"another")
+    whole = [(v.number, v.key, v.version_id) for v in repository.log(OTHER)]
+    for key in index(store):
+        purge(store, key)
+    _, report = run_repair(store)
+    assert report.remaining == ()
+    repository = open_repository(store)
+    assert [(v.number, v.key, v.version_id) for v in repository.log(OTHER)] == whole
+    assert contents(repository) == [b"another", b"v3", b"v2", b"v1"]
+    assert_clean(store)
+
+
+def test_a_name_before_is_found_although_its_records_are_mended_later(store: MemoryStore) -> None:
+    """A state that was claimed meanwhile does not hide that the earlier versions are nowhere."""
+    repository = open_repository(store)
+    save_many(repository, 3, key=OTHER)
+    repository.rename(OTHER, KEY, act())
+    whole = [(v.number, v.key, v.version_id) for v in repository.log(KEY)]
+    rewrite(store, state_key(1), b"{}")
+    rewrite(store, record_key(3, OTHER), b"{}")
+    _, report = run_repair(store)
+    assert report.remaining == ()
+    assert [(v.number, v.key, v.version_id) for v in open_repository(store).log(KEY)] == whole
+    assert_clean(store)
+
+
+def test_a_state_that_was_altered_is_not_said_to_be_put_back(store: MemoryStore) -> None:
+    """A dry run announces what is done then, and no more."""
+    repository = open_repository(store)
+    save_many(repository, 1)
+    repository.set_tag(KEY, "one", 1, act())
+    repository.set_tag(KEY, "two", 1, act())
+    state = read_state(store, 1)
+    rewrite(store, state_key(1), states.encode(replace(state, author="eve")))
+    store.delete(state_key(2))
+    dry, _ = run_repair(store, apply=False)
+    done, report = run_repair(store)
+    assert [(mending.kind, mending.number) for mending in dry] == [(MendingKind.RESTORED_STATE, 2)]
+    assert (done, report.remaining) == (dry, ())
+    assert_clean(store)
+
+
+def test_numbers_that_a_forged_state_calls_gone_cost_nothing(store: MemoryStore) -> None:
+    """All ten thousand million of them are kept as one run, with one that is gone indeed."""
+    repository = open_repository(store)
+    save_many(repository, 2)
+    repository.set_tag(KEY, "one", 1, act())
+    forged = replace(read_state(store, 1), gone=((3, MAX_NUMBER - 1),))
+    rewrite(store, state_key(1), states.encode(forged))
+    store.delete_version(data_key(), find(repository, "v1").version_id)
+    _, report = run_repair(store)
+    assert report.remaining == ()
+    assert read_state(store, 2).gone == ((1, 1), (3, MAX_NUMBER - 1))
