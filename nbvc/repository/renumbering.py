@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nbvc.manifest.metadata import Provenance
-from nbvc.model import Record, VersionId
+from nbvc.model import MAX_NUMBER, Record, VersionId
 from nbvc.repository.adopting import LOOKBACK
 from nbvc.stores.base import VersionEntry
 
@@ -136,6 +136,8 @@ class Renumbering:
             if is_true and 0 < hint - number <= MAX_EMPTY:
                 yield from ((empty, None) for empty in range(number, hint))
                 number = hint
+            if number > MAX_NUMBER:  # the newest one was forged
+                return
             yield number, entry
             number += 1
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from nbvc.errors import AccessDenied, IntegrityError, PreconditionFailed, VersionNotFound
 from nbvc.manifest.layout import entry_key, entry_number
-from nbvc.model import VersionId, WriteId
+from nbvc.model import MAX_NUMBER, VersionId, WriteId
 from nbvc.repository.backend import Backend
 from nbvc.stores.base import WRITE_ID, Create, Overwrite, VersionEntry
 
@@ -80,6 +80,8 @@ def read_entry(
     Raises:
         IntegrityError: As *decode* says.
     """
+    if number > MAX_NUMBER:
+        return None
     key = entry_key(prefix, number)
     is_good = not fresh and (etag is None or backend.kept(_etag_name(key)) == etag.encode())
     kept = backend.kept(key) if is_good else None
@@ -109,7 +111,12 @@ def claim(backend: Backend, prefix: str, number: int, data: bytes, write_id: Wri
 
     Atomic and durable: of any number of writers exactly one gets True, and the others' bytes are
     never read as the entry. 1 request; 2 without conditional writes, and 1 more for a loser.
+
+    Raises:
+        IntegrityError: There is no such number: the newest one is the last of all, so forged.
     """
+    if number > MAX_NUMBER:
+        raise IntegrityError(f"No number is left below {prefix}: the newest one was forged.")
     key = entry_key(prefix, number)
     conditional = backend.capabilities.conditional_create
     try:

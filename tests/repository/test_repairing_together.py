@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from nbvc.manifest import states
+from nbvc.errors import NbvcError
+from nbvc.manifest import records, states
+from nbvc.manifest.states import Segment
 from nbvc.model import MAX_NUMBER
 from nbvc.repository.findings import Kind
 from nbvc.repository.mendings import MendingKind
@@ -15,6 +17,7 @@ from tests.repository.damaging import (
     data_key,
     drop_record,
     purge,
+    read_record,
     read_state,
     record_key,
     rewrite,
@@ -27,6 +30,7 @@ from tests.repository.support import (
     contents,
     find,
     open_repository,
+    put_foreign,
     save,
     save_many,
     write_settings,
@@ -136,3 +140,30 @@ def test_numbers_that_a_forged_state_calls_gone_cost_nothing(store: MemoryStore)
     _, report = run_repair(store)
     assert report.remaining == ()
     assert read_state(store, 2).gone == ((1, 1), (3, MAX_NUMBER - 1))
+
+
+@pytest.mark.parametrize("change", ["moved to", "goes on after", "newest"])
+def test_the_last_number_of_all_is_met_without_a_crash(store: MemoryStore, change: str) -> None:
+    """A forged state or record lies at it, or names it: no number comes after it."""
+    repository = open_repository(store)
+    save_many(repository, 2)
+    save_many(repository, 1, key=OTHER)
+    repository.set_tag(KEY, "one", 1, act())
+    state = read_state(store, 1)
+    segment = Segment(key=OTHER, first=1, last=MAX_NUMBER)
+    forged = {
+        "moved to": replace(state, moved_to=OTHER),
+        "goes on after": replace(state, segments=(segment,)),
+        "newest": replace(state, number=MAX_NUMBER),
+    }[change]
+    rewrite(store, state_key(forged.number), states.encode(forged))
+    file = replace(read_record(store, 2), first=MAX_NUMBER, recent=())
+    forged_record = replace(file.record, number=MAX_NUMBER, parent=None)
+    if change == "moved to":
+        rewrite(store, record_key(MAX_NUMBER), records.encode(replace(file, record=forged_record)))
+    else:
+        put_foreign(store, b"foreign")
+    run_repair(store)
+    if change == "newest":
+        with pytest.raises(NbvcError, match="No number is left"):
+            open_repository(store).set_tag(KEY, "two", 1, act())
