@@ -133,6 +133,7 @@ class Repair:
 
     def _mend(self, surveyed: Surveyed) -> Iterator[Mending]:
         told: set[Mending] = set()
+        is_done = True
         for _ in range(MAX_ROUNDS):
             steps, covered = self._plan(surveyed)
             if not self._apply:
@@ -141,12 +142,13 @@ class Repair:
                 self._note(replace(surveyed, findings=findings))
                 return
             mended = list(self._done(steps))
+            is_done = len(mended) == sum(len(step.mendings) for step in steps)
             yield from (mending for mending in mended if mending not in told)
             if not mended or told.issuperset(mended):
                 break
             told.update(mended)
             surveyed = self._survey.again(surveyed)
-        self._note(surveyed)
+        self._note(surveyed, is_done=is_done)
 
     def _plan(self, surveyed: Surveyed) -> tuple[list[Step], frozenset[Finding]]:
         steps: list[Step] = []
@@ -178,8 +180,8 @@ class Repair:
         except (IntegrityError, NotFound, PreconditionFailed):
             return False
 
-    def _note(self, surveyed: Surveyed) -> None:
-        """Keep a notebook of which something is wrong still."""
+    def _note(self, surveyed: Surveyed, *, is_done: bool = True) -> None:
+        """Keep a notebook of which something is wrong still, or could not be done yet."""
         errors = tuple(f for f in surveyed.findings if f.severity is Severity.ERROR)
-        if errors:
+        if errors or not is_done:
             self._unmended.append(replace(surveyed, findings=errors))

@@ -167,3 +167,20 @@ def test_the_last_number_of_all_is_met_without_a_crash(store: MemoryStore, chang
     if change == "newest":
         with pytest.raises(NbvcError, match="No number is left"):
             open_repository(store).set_tag(KEY, "two", 1, act())
+
+
+def test_versions_get_their_numbers_after_the_name_before_was_mended(store: MemoryStore) -> None:
+    """The first of them names the hash of the last record there, and no second repair is needed."""
+    repository = open_repository(store)
+    save_many(repository, 1, key=OTHER)
+    known = repository.rename(OTHER, KEY, act())
+    save(repository, b"v3", known)
+    before = index(store)
+    for key in (record_key(1, OTHER), record_key(2), record_key(3)):
+        purge(store, key)
+    dry, _ = run_repair(store, apply=False)
+    done, report = run_repair(store)
+    assert report.remaining == ()
+    assert {mending.message for mending in dry} == {mending.message for mending in done}
+    assert index(store) == before
+    assert_clean(store)
