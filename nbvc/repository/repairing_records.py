@@ -7,7 +7,7 @@ was; one of which nothing is left is made again from its version.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from nbvc.errors import IntegrityError, StoreMisconfigured, VersionNotFound
@@ -25,7 +25,8 @@ from nbvc.repository.mendings import Mending, MendingKind, Step
 from nbvc.repository.placing import put_in_place
 from nbvc.repository.rebuilding import ReadVersion, Rebuilder
 from nbvc.repository.records import FROM_ONE, Manifest, RecordMaker, Start
-from nbvc.repository.renumbering import Numbering, Renumbering
+from nbvc.repository.renumbering import MAX_EMPTY, Numbering, Renumbering
+from nbvc.repository.states import read_state
 from nbvc.stores.base import VersionEntry
 
 RECORD_FAULTS = frozenset({Kind.DAMAGED_RECORD, Kind.MISSING_RECORD, Kind.ALTERED_RECORD})
@@ -149,9 +150,27 @@ class RecordRepair:
         known_to = max((state.tags.values() if state else ()), default=0)
         known_to = max([known_to, *(last for _, last in (state.gone if state else ()))])
         newest = max([self._found.records.newest or 0, *self._records])
-        return Renumbering(
+        next_number = max(newest + 1, self._start_of_stay())
+        found = Renumbering(
             self._found.listed, self._records, self._unindexed, self._provenances()
-        ).find(self._lost, max(newest + 1, self._start_of_stay()), known_to)
+        ).find(self._lost, next_number, known_to)
+        next_number = max([next_number, *(number + 1 for number, _ in found.added)])
+        rest = range(next_number, self._last_before_rename() + 1)
+        if len(rest) > MAX_EMPTY:
+            return found
+        return replace(found, added=[*found.added, *((number, None) for number in rest)])
+
+    def _last_before_rename(self) -> int:
+        """Return the last number under this name by the name after it; 0 where there is none."""
+        state = self._found.state
+        if state is None or state.moved_to is None:
+            return 0
+        try:
+            after = read_state(self._backend, self._area, state.moved_to)
+        except (IntegrityError, StoreMisconfigured):
+            return 0
+        segments = after.segments if after is not None else ()
+        return max((s.last for s in segments if s.key == self._key), default=0)
 
     def _provenances(self) -> dict[VersionId, Provenance]:
         known = dict(self._found.versions.provenances)
@@ -243,7 +262,10 @@ class RecordRepair:
             newest = self._manifest.newest_number()
             if newest is not None and newest >= number:
                 return False  # somebody else has claimed it meanwhile
-            return self._append(self._rebuilder.lost)
+            target = self._linked_hash(number)
+            return self._append(
+                lambda number, prev: replace(self._rebuilder.lost(number, prev), stands_for=target)
+            )
 
         return Step(mendings=(self._mending(MendingKind.LOST_RECORD, message, number),), run=run)
 

@@ -184,3 +184,23 @@ def test_versions_get_their_numbers_after_the_name_before_was_mended(store: Memo
     assert {mending.message for mending in dry} == {mending.message for mending in done}
     assert index(store) == before
     assert_clean(store)
+
+
+def test_the_last_number_before_a_rename_is_kept_although_nothing_is_left(
+    store: MemoryStore,
+) -> None:
+    """Neither its record nor its version: the notebook under its new name can be read and saved."""
+    repository = open_repository(store)
+    save_many(repository, 2)
+    known = repository.rename(KEY, OTHER, act())
+    second = find(repository, "v2", OTHER)
+    drop_record(store, 2)
+    store.delete_version(data_key(), second.version_id)
+    dry, _ = run_repair(store, apply=False)
+    _, report = run_repair(store)
+    assert [(m.kind, m.key, m.number) for m in dry] == [(MendingKind.LOST_RECORD, KEY, 2)]
+    assert report.remaining == ()
+    repository = open_repository(store)
+    assert [version.number for version in repository.log(OTHER)] == [3, 2, 1]
+    assert save(repository, b"v4", known, key=OTHER).file.record.number == 4
+    assert_clean(store)
