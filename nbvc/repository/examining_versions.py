@@ -310,12 +310,13 @@ class VersionExaminer:
         entry = self._versions.get(NULL)
         if entry is None:
             return
-        number = self._number_of_same_write(entry)
-        if number is not None:  # it waited, and was stored with versioning later
-            kind, what = Kind.REPEATED_VERSION, f"is v{number}, stored twice."
-        elif next(iter(self._versions)) == NULL:
+        number: int | None = None
+        if next(iter(self._versions)) == NULL:
             kind = Kind.NULL_VERSION
             what = "is the latest one: a later write without versioning would replace it."
+        elif (number := self._number_of_same_write(entry)) is not None:
+            # It waited, and was stored with versioning later.
+            kind, what = Kind.REPEATED_VERSION, f"is v{number}, stored twice."
         else:
             kind, what = Kind.OLD_NULL_VERSION, "is from before versioning was on."
         self._find(
