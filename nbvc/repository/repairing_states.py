@@ -75,7 +75,8 @@ class StateRepair:
             after = replace(after, removed=hidden)
         mendings: list[Mending] = []
         if is_lost or after != before:
-            message = f"A new state of {self._key} holds instead of one that is lost."
+            tags = ", ".join(f"{name} v{at}" for name, at in sorted(after.tags.items())) or "none"
+            message = f"A new state of {self._key} holds instead of one that is lost; tags: {tags}."
             mendings.append(self._mending(MendingKind.REPLACED_STATE, message))
         after = self._without_dangling_tags(after, mendings)
         after = self._with_gone(after, mendings)
