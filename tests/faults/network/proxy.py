@@ -5,6 +5,7 @@ Requests go on as they came, ``Host`` included, so that their signatures stay go
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -138,10 +139,10 @@ class FaultProxy:
     def __init__(self, upstream: str) -> None:
         self.upstream = upstream
         self._lock = threading.Lock()
-        self.follow(NOTHING)
         self.writes: list[tuple[str, str]] = []
         self._server = WireServer(self._answer)
         self.url = self._server.url
+        self.follow(NOTHING)
 
     def close(self) -> None:
         """Stop listening."""
@@ -152,10 +153,14 @@ class FaultProxy:
         self._state = _State(plan)
         self.victim: Future[int] = Future()
         self.promised: dict[str, bytes] = {}
+        if self._server.open_connections:
+            # Of a command that ran in this process, and let go of its connections just now.
+            gc.collect()
+        self._left = self._server.open_connections
 
     def settle(self) -> tuple[list[Request], list[Request]]:
         """Wait until no request is under way; return all since the plan, and those struck."""
-        self._server.wait_until_quiet()
+        self._server.wait_until_quiet(self._left)
         self._server.requests.clear()
         return self._state.seen, self._state.struck
 
