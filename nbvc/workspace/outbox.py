@@ -170,7 +170,8 @@ class Outbox:
             for place, file in self._places()
             if isinstance(self._read_header(place, file), IntegrityError)
         ]
-        return sorted([*self.folder.glob(f"*{_DAMAGED}"), *unreadable])
+        with explained(self.folder):
+            return sorted([*self.folder.glob(f"*{_DAMAGED}"), *unreadable])
 
     def is_empty(self) -> bool:
         """Return whether nothing waits. Reads one folder, and no file."""
