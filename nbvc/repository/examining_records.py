@@ -16,7 +16,7 @@ from nbvc.manifest.records import parse
 from nbvc.model import Area, Digest, NotebookKey, Record, VersionId
 from nbvc.repository.backend import Backend
 from nbvc.repository.findings import Finding, Kind
-from nbvc.repository.index_objects import IndexObject, look_again, read, without
+from nbvc.repository.index_objects import IndexObject, look_again, merged, read, without
 from nbvc.repository.record_evidence import Evidence, Seen
 
 MAX_MISSING_NAMED = 100
@@ -207,16 +207,7 @@ class RecordExaminer:
 
     def _spans(self) -> Iterator[tuple[int, int]]:
         """Yield the runs of numbers that the good records say there are, without overlaps."""
-        spans = sorted({(first, number) for number, first in self._evidence.firsts.items()})
-        start, end = None, 0
-        for first, last in spans:
-            if start is None or first > end + 1:
-                if start is not None:
-                    yield start, end
-                start, end = first, last
-            end = max(end, last)
-        if start is not None:
-            yield start, end
+        return merged({(first, number) for number, first in self._evidence.firsts.items()})
 
     def _faults_of_missing(self, number: int) -> list[Finding]:
         fresh = look_again(self._backend, self._prefix, number)

@@ -18,6 +18,7 @@ from nbvc.repository.acts import Act
 from nbvc.repository.backend import Backend
 from nbvc.repository.examining import Examination
 from nbvc.repository.findings import Finding, Kind
+from nbvc.repository.index_objects import merged
 from nbvc.repository.mendings import Mending, MendingKind, Step
 from nbvc.repository.placing import put_in_place
 from nbvc.repository.records import Manifest
@@ -176,12 +177,12 @@ class StateRepair:
 
     def _with_gone(self, state: State, mendings: list[Mending]) -> State:
         lost = self._found.versions.missing
-        for first, last in _runs(number for number in lost if not state.is_gone(number)):
+        for first, last in merged((n, n) for n in lost if not state.is_gone(n)):
             names = f"v{first}" if first == last else f"v{first} to v{last}"
             verb = "is" if first == last else "are"
             message = f"{names} of {self._key} {verb} marked as gone: the store lost the bytes."
             mendings.append(self._mending(MendingKind.NOTED_GONE, message, first))
-        gone = _merged([*state.gone, *((number, number) for number in lost)])
+        gone = merged([*state.gone, *((number, number) for number in lost)])
         return replace(state, gone=tuple(gone))
 
     # Steps
@@ -222,22 +223,3 @@ class StateRepair:
             number=number,
             object_key=self._prefix,
         )
-
-
-def _runs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """Yield the runs of *numbers* without a gap, each from first to last, the lowest first."""
-    return _merged((number, number) for number in numbers)
-
-
-def _merged(runs: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Yield *runs* as few as possible; the work does not grow with the numbers in them."""
-    start: int | None = None
-    end = 0
-    for first, last in sorted(runs):
-        if start is None or first > end + 1:
-            if start is not None:
-                yield start, end
-            start, end = first, last
-        end = max(end, last)
-    if start is not None:
-        yield start, end
