@@ -206,6 +206,23 @@ class Store(Protocol):
         """
         ...
 
+    def get_range(self, key: Key, version_id: VersionId, start: int, stop: int) -> bytes:
+        """Read bytes *start* up to, not including, *stop* of one version.
+
+        Complete, but verified by nothing: the caller must know a digest of these very bytes.
+
+        Args:
+            key: Store key.
+            version_id: Its version.
+            start: From 0; below *stop*.
+            stop: At most the size of the version.
+
+        Raises:
+            VersionNotFound: No such key or version, or it is a delete marker.
+            IntegrityError: The version has no such bytes, or they cannot be read.
+        """
+        ...
+
     def head(self, key: Key, version_id: VersionId | None = None) -> Head:
         """Read what is known about one version, the current one by default.
 

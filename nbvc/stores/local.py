@@ -213,10 +213,24 @@ class LocalStore:
             data=data,
         )
 
-    def _read_blob(self, found: Found) -> bytes:
+    def get_range(self, key: Key, version_id: VersionId, start: int, stop: int) -> bytes:
+        """Read a part of one version; see the protocol."""
+        found = self._find(key, version_id)
+        if found.content.inline_data is not None:
+            data = found.content.inline_data[start:stop]
+        else:
+            data = self._read_blob(found, start, stop)
+        if len(data) != stop - start:
+            raise IntegrityError(
+                f"{_name(found)} in {self._folder} has no bytes {start} to {stop}.",
+                hint=_LOST_HINT,
+            )
+        return data
+
+    def _read_blob(self, found: Found, start: int = 0, stop: int | None = None) -> bytes:
         with translated(self._folder):
             try:
-                return self._blobs.read(found.content.digest)
+                return self._blobs.read(found.content.digest, start, stop)
             except FileNotFoundError as error:
                 # Removed with its version since the index was read, or lost?
                 self._find(found.row.key, found.row.version_id)

@@ -32,9 +32,13 @@ class BlobFolder:
         """Tell whether there is a file for *digest*; its bytes are not read."""
         return self.path(digest).is_file()
 
-    def read(self, digest: Digest) -> bytes:
-        """Return the bytes as they are on disk, not verified."""
-        return self.path(digest).read_bytes()
+    def read(self, digest: Digest, start: int = 0, stop: int | None = None) -> bytes:
+        """Return the bytes as they are on disk, or some of them, not verified."""
+        if start == 0 and stop is None:
+            return self.path(digest).read_bytes()
+        with self.path(digest).open("rb") as file:
+            file.seek(start)
+            return file.read(-1 if stop is None else stop - start)
 
     def write(self, digest: Digest, data: bytes) -> None:
         """Keep *data*; durable when this returns. A file that is there and undamaged is reused."""

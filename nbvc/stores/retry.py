@@ -145,6 +145,10 @@ class RetryingStore:
         """Read one version; see the protocol."""
         return self.repeat(lambda: self.inner.get(key, version_id))
 
+    def get_range(self, key: Key, version_id: VersionId, start: int, stop: int) -> bytes:
+        """Read a part of one version; see the protocol."""
+        return self.repeat(lambda: self.inner.get_range(key, version_id, start, stop))
+
     def head(self, key: Key, version_id: VersionId | None = None) -> Head:
         """Read what is known about one version; see the protocol."""
         return self.repeat(lambda: self.inner.head(key, version_id))

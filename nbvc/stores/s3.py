@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from nbvc.errors import (
+    IntegrityError,
     OutcomeUnknown,
     StoreError,
     StoreMisconfigured,
@@ -177,6 +178,26 @@ class S3Store:
             with closing(reply["Body"]) as body:
                 data = body.read()
             return Blob(**head_values(key, reply), data=data)
+
+    def get_range(self, key: Key, version_id: VersionId, start: int, stop: int) -> bytes:
+        """Read a part of one version; see the protocol. One request."""
+        with translated(self._call("read", read_permission(version_id), key, version_id)):
+            reply = self._client.get_object(
+                Bucket=self.bucket,
+                Key=self._full_key(key),
+                Range=f"bytes={start}-{stop - 1}",
+                **version(version_id),
+            )
+            with closing(reply["Body"]) as body:
+                data = body.read()
+        if "ContentRange" not in reply:  # a server may answer with all of it (RFC 9110, 14.2)
+            data = data[start:stop]
+        if len(data) != stop - start:
+            raise IntegrityError(
+                f"{self._shown(key, version_id)} has no bytes {start} to {stop}: "
+                f"{len(data)} bytes came."
+            )
+        return data
 
     def head(self, key: Key, version_id: VersionId | None = None) -> Head:
         """Read what is known about one version; see the protocol. One request."""

@@ -115,6 +115,10 @@ def _invalid_request(reply: Reply, call: Call) -> e.NbvcError:
     return _refused(reply, call)
 
 
+def _no_range(_: Reply, call: Call) -> e.NbvcError:
+    return e.IntegrityError(f"{call.read_url} is shorter than what was stored there.")
+
+
 def _no_bucket(_: Reply, call: Call) -> e.NbvcError:
     return e.StoreNotFound(
         f"There is no bucket {call.bucket}.",
@@ -311,6 +315,7 @@ _CODES: dict[str, _ReplyBuilder] = {
     "BucketAlreadyExists": _taken,
     "BucketAlreadyOwnedByYou": _owned,
     "InvalidObjectState": _archived,
+    "InvalidRange": _no_range,
 }
 
 _STATUSES: dict[int, _ReplyBuilder] = {

@@ -15,7 +15,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
-from nbvc.errors import InvalidInput, InvalidKey, PreconditionFailed, VersionNotFound
+from nbvc.errors import (
+    IntegrityError,
+    InvalidInput,
+    InvalidKey,
+    PreconditionFailed,
+    VersionNotFound,
+)
 from nbvc.model import VersionId
 from nbvc.stores.base import WRITE_ID, Create, Overwrite, Replace
 
@@ -116,6 +122,29 @@ class StoreContract:
             assert (head.key, head.version_id, head.etag) == ("a", stored.version_id, stored.etag)
             assert (head.size_bytes, dict(head.metadata)) == (5, {"author": "ada"})
             assert (blob.modified_at, dict(blob.metadata)) == (head.modified_at, {"author": "ada"})
+
+    @pytest.mark.parametrize("size", [10, 200_000])
+    def test_a_range_of_a_version_is_those_bytes(self, store: Store, size: int) -> None:
+        """A part comes back exactly, of an older version too, up to the very last byte."""
+        data = bytes(range(250)) * (size // 250 + 1)
+        stored = write(store, "a", data[:size])
+        write(store, "a", b"other")
+        for start, stop in ((0, 1), (3, 9), (size - 1, size), (0, size)):
+            assert store.get_range("a", stored.version_id, start, stop) == data[start:stop]
+
+    def test_a_range_beyond_the_end_is_an_error(self, store: Store) -> None:
+        """Bytes that a version does not have are never made up, nor cut off in silence."""
+        stored = write(store, "a", b"0123456789")
+        for start, stop in ((8, 12), (10, 11), (50, 60)):
+            with pytest.raises(IntegrityError):
+                store.get_range("a", stored.version_id, start, stop)
+
+    def test_a_range_of_what_is_not_there_is_not_found(self, store: Store) -> None:
+        """An unknown key and a removed version are told as for a whole read."""
+        stored = write(store, "a")
+        store.delete_version("a", stored.version_id)
+        with pytest.raises(VersionNotFound):
+            store.get_range("a", stored.version_id, 0, 1)
 
     def test_times_are_in_utc(self, store: Store) -> None:
         """Every time that a store tells is aware and in UTC."""

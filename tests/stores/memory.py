@@ -10,7 +10,7 @@ from itertools import count, islice
 from threading import RLock
 from urllib.parse import quote
 
-from nbvc.errors import AccessDenied, PreconditionFailed, VersionNotFound
+from nbvc.errors import AccessDenied, IntegrityError, PreconditionFailed, VersionNotFound
 from nbvc.model import VersionId
 from nbvc.stores.base import (
     Blob,
@@ -134,6 +134,13 @@ class MemoryStore:
             locked_until=entry.locked_until,
             data=data,
         )
+
+    def get_range(self, key: Key, version_id: VersionId, start: int, stop: int) -> bytes:
+        """Return a part of one version."""
+        _, data = self._find(key, version_id)
+        if not 0 <= start < stop <= len(data):
+            raise IntegrityError(f"{key} has no bytes {start} to {stop}.")
+        return data[start:stop]
 
     def head(self, key: Key, version_id: VersionId | None = None) -> Head:
         """Return one version without its bytes."""

@@ -91,6 +91,12 @@ class WrappedStore:
         """Pass on."""
         return self.around(Request("get", key), lambda: self.inner.get(key, version_id))
 
+    def get_range(self, key: Key, version_id: VersionId, start: int, stop: int) -> bytes:
+        """Pass on."""
+        return self.around(
+            Request("get", key), lambda: self.inner.get_range(key, version_id, start, stop)
+        )
+
     def head(self, key: Key, version_id: VersionId | None = None) -> Head:
         """Pass on."""
         return self.around(Request("head", key), lambda: self.inner.head(key, version_id))
