@@ -15,10 +15,9 @@ from nbvc.manifest.records import WIDEST_STRIDE, _to_document, carried, decode
 from nbvc.manifest.sealing import canonical
 from nbvc.model import Area, Changes, Digest, NotebookKey, Record, VersionId, WriteId
 from nbvc.repository.acts import Known
-from nbvc.repository.saving import CONTENT_TYPE
 from nbvc.repository.sequence import CONTENT_TYPE as RECORD_TYPE
 from nbvc.stores import local_index
-from nbvc.stores.base import WRITE_ID, Overwrite, Store, Stored
+from nbvc.stores.base import NOTEBOOK_TYPE, WRITE_ID, Overwrite, Store, Stored
 from nbvc.stores.local import MAX_INLINE_BYTES, LocalStore
 
 START = datetime(2020, 1, 1, tzinfo=UTC)
@@ -50,7 +49,7 @@ def generate(store: Store, layout: Layout, key: NotebookKey, count: int) -> Know
     with _writing(store) as put:
         for number in range(1, count + 1):
             made, data = _record(number, documents), notebook(number)
-            stored = put(data_key, data, _metadata(made), CONTENT_TYPE)
+            stored = put(data_key, data, _metadata(made), NOTEBOOK_TYPE)
             made["version_id"] = stored.version_id
             document = canonical(_to_document(Record(**made)))
             file = _file(document, documents, carried(number))

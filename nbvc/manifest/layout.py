@@ -22,7 +22,7 @@ INDEX_FOLDER = ".nbvc"
 STORE_FILE = f"{INDEX_FOLDER}/store.json"
 SCRATCH_PREFIX = f"{INDEX_FOLDER}/scratch/"
 _INDEX_OVERHEAD = len("/v/0000000000.json")
-_DAMAGED_DIGITS = _INDEX_OVERHEAD - len("/d/")
+_SHORTENED_DIGITS = _INDEX_OVERHEAD - len("/d/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +77,14 @@ class Layout:
         """Return the prefix of the states of a notebook."""
         return f"{self.index(area, key)}s/"
 
+    def packs(self, area: Area, key: NotebookKey) -> str:
+        """Return the prefix of the packs of a notebook."""
+        return f"{self.index(area, key)}p/"
+
+    def pack_key(self, area: Area, key: NotebookKey, digest: Digest) -> str:
+        """Return where the pack of these bytes is: as long as the key of a record."""
+        return f"{self.packs(area, key)}{digest[:_SHORTENED_DIGITS]}"
+
     def index_prefix(self, area: Area) -> str:
         """Return the prefix of all that describes the notebooks of *area*."""
         return f"{INDEX_FOLDER}/{self.prefix(area)}/"
@@ -125,4 +133,4 @@ def damaged_key(key: str, digest: Digest) -> str:
 
     Beside it, where who may write the one may write the other; as long as the longest of those.
     """
-    return f"{key.rpartition('/')[0].rpartition('/')[0]}/d/{digest[:_DAMAGED_DIGITS]}"
+    return f"{key.rpartition('/')[0].rpartition('/')[0]}/d/{digest[:_SHORTENED_DIGITS]}"

@@ -26,6 +26,8 @@ MESSAGE = "nbvc-message"
 PARENT = "nbvc-parent"
 SOURCE_NUMBER = "nbvc-source-number"
 SOURCE_VERSION_ID = "nbvc-source-version-id"
+NUMBER = "nbvc-number"
+"""Only in a version that was packed and made plain again: the number of its record."""
 
 _MAX_AUTHOR_BYTES = 300
 _MAX_MESSAGE_BYTES = 900
@@ -49,6 +51,7 @@ class Provenance:
     parent: int | None = None
     source_number: int | None = None
     source_version_id: str | None = None
+    number: int | None = None
 
 
 def to_metadata(provenance: Provenance) -> dict[str, str]:
@@ -62,6 +65,7 @@ def to_metadata(provenance: Provenance) -> dict[str, str]:
         PARENT: _decimal(provenance.parent),
         SOURCE_NUMBER: _decimal(provenance.source_number),
         SOURCE_VERSION_ID: provenance.source_version_id,
+        NUMBER: _decimal(provenance.number),
     }
     return {name: text for name, text in texts.items() if text}
 
@@ -82,6 +86,7 @@ def from_metadata(metadata: Mapping[str, str]) -> Provenance:
         parent=_try(_number, metadata.get(PARENT)),
         source_number=_try(_number, metadata.get(SOURCE_NUMBER)),
         source_version_id=metadata.get(SOURCE_VERSION_ID),
+        number=_try(_number, metadata.get(NUMBER)),
     )
 
 

@@ -16,6 +16,11 @@ from typing import Any
 from nbvc.errors import IntegrityError, InvalidKey, StoreMisconfigured
 
 FORMAT = 1
+"""What every document is written in that older releases can judge."""
+
+FORMAT_WITH_PACKS = 2
+"""Of documents by which an older release, which knows no packs, would go wrong."""
+
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError, InvalidKey)
 """What turning a document into a value raises where a member is missing or of another kind."""
 
@@ -41,12 +46,13 @@ def seal_canonical(body: bytes) -> bytes:
     return body[:-1] + _OPENING + check + b'"}'
 
 
-def unseal(data: bytes, *, what: str) -> dict[str, Any]:
+def unseal(data: bytes, *, what: str, newest: int = FORMAT) -> dict[str, Any]:
     """Return the document in *data*, without its ``check``.
 
     Args:
         data: Bytes as :func:`seal` made them.
         what: How to name the document in an error, as in "record v3 of mine.ipynb".
+        newest: The newest format of such a document that this release knows.
 
     Raises:
         IntegrityError: The bytes are not the bytes that were sealed.
@@ -66,9 +72,9 @@ def unseal(data: bytes, *, what: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise IntegrityError(f"The {what} is not a JSON document: {error}.") from error
     written = document.get("format")
-    if not isinstance(written, int) or written > FORMAT:
+    if not isinstance(written, int) or written > newest:
         raise StoreMisconfigured(
-            f"The {what} has format {ascii(written)[:20]}; this nbvc reads up to {FORMAT}.",
+            f"The {what} has format {ascii(written)[:20]}; this nbvc reads up to {newest}.",
             hint="Upgrade nbvc: pip install --upgrade nbvc",
         )
     return document

@@ -10,12 +10,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from nbvc.manifest.members import flag, malformed, number, text
-from nbvc.manifest.sealing import FORMAT, MALFORMED, format_time, parse_time, seal, unseal
+from nbvc.manifest.members import flag, integer, malformed, number, text
+from nbvc.manifest.runs import Runs
+from nbvc.manifest.sealing import (
+    FORMAT,
+    FORMAT_WITH_PACKS,
+    MALFORMED,
+    format_time,
+    parse_time,
+    seal,
+    unseal,
+)
 from nbvc.model import Digest, NotebookKey, WriteId
 
 MAX_TAGS = 1_000
 MAX_SEGMENTS = 1_000
+MAX_PACKS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +44,26 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pack:
+    """An object that holds, or tells where to find, versions that are not plain any more.
+
+    Attributes:
+        digest: SHA-256 of its bytes; the beginning of it is its name.
+        size_bytes: Its length.
+        table_bytes: Length of the table at its end, which says what lies where.
+        numbers: The versions in it.
+        is_plain: Whether its versions were made plain again, under other version IDs: then it has
+            no more than its table, which names those.
+    """
+
+    digest: Digest
+    size_bytes: int
+    table_bytes: int
+    numbers: Runs
+    is_plain: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """One entry of the state sequence of a notebook.
 
@@ -43,7 +73,7 @@ class State:
         saved_at: When, by the clock of who did it; UTC.
         author: Who did it.
         action: What was done: ``tag``, ``untag``, ``rename``, ``moved``, ``remove``, ``restore``,
-            ``unpublish``, ``repair``, ``gone``...
+            ``unpublish``, ``repair``, ``pack``, ``unpack``, ``forget``...
         tags: Name to version number.
         segments: Earlier names, oldest part first.
         moved_to: Present name of the notebook, where it was renamed.
@@ -51,6 +81,8 @@ class State:
         prev: SHA-256 of the bytes of the previous state.
         gone: Numbers, from first to last, whose bytes the store has lost for good, and of which a
             repair has said so.
+        packs: What holds the versions whose bytes are not where their records say.
+        forgotten: Numbers, from first to last, whose versions somebody has let go for good.
         extra: Fields that this release does not know; kept as they are.
     """
 
@@ -64,12 +96,26 @@ class State:
     moved_to: NotebookKey | None = None
     removed: bool = False
     prev: Digest | None = None
-    gone: tuple[tuple[int, int], ...] = ()
+    gone: Runs = ()
+    packs: tuple[Pack, ...] = ()
+    forgotten: Runs = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def is_gone(self, number: int) -> bool:
         """Return whether a repair has said that the bytes of *number* are lost."""
-        return any(first <= number <= last for first, last in self.gone)
+        return _holds(self.gone, number)
+
+    def is_forgotten(self, number: int) -> bool:
+        """Return whether somebody has let go of *number*."""
+        return _holds(self.forgotten, number)
+
+    def is_packed(self, number: int) -> bool:
+        """Return whether *number* is to be found by a pack."""
+        return any(_holds(pack.numbers, number) for pack in self.packs)
+
+
+def _holds(runs: Runs, number: int) -> bool:
+    return any(first <= number <= last for first, last in runs)
 
 
 _KNOWN = frozenset(State.__dataclass_fields__) - {"extra"}
@@ -79,7 +125,7 @@ def encode(state: State) -> bytes:
     """Return the bytes to store under the number of *state*."""
     document: dict[str, Any] = dict(state.extra)
     document.update(
-        format=FORMAT,
+        format=FORMAT_WITH_PACKS if state.packs or state.forgotten else FORMAT,
         number=state.number,
         write_id=state.write_id,
         saved_at=format_time(state.saved_at),
@@ -93,6 +139,10 @@ def encode(state: State) -> bytes:
     )
     if state.gone:
         document["gone"] = [list(numbers) for numbers in state.gone]
+    if state.packs:
+        document["packs"] = [_pack_document(pack) for pack in state.packs]
+    if state.forgotten:
+        document["forgotten"] = [list(numbers) for numbers in state.forgotten]
     return seal(document)
 
 
@@ -103,7 +153,7 @@ def decode(data: bytes, *, what: str) -> State:
         IntegrityError: It is damaged, or not a state.
         StoreMisconfigured: A newer release of nbvc wrote it.
     """
-    document = unseal(data, what=what)
+    document = unseal(data, what=what, newest=FORMAT_WITH_PACKS)
     document.pop("format")
     try:
         moved_to, prev = document["moved_to"], document["prev"]
@@ -118,11 +168,42 @@ def decode(data: bytes, *, what: str) -> State:
             moved_to=None if moved_to is None else NotebookKey(text(moved_to)),
             removed=flag(document["removed"]),
             prev=None if prev is None else Digest(prev),
-            gone=tuple((number(first), number(last)) for first, last in document.get("gone", ())),
+            gone=_runs(document.get("gone", ())),
+            packs=_packs(document.get("packs", ())),
+            forgotten=_runs(document.get("forgotten", ())),
             extra={name: value for name, value in document.items() if name not in _KNOWN},
         )
     except MALFORMED as error:
         raise malformed(what, "state", error) from error
+
+
+def _pack_document(pack: Pack) -> dict[str, object]:
+    return {
+        "digest": pack.digest,
+        "size_bytes": pack.size_bytes,
+        "table_bytes": pack.table_bytes,
+        "numbers": [list(numbers) for numbers in pack.numbers],
+        "is_plain": pack.is_plain,
+    }
+
+
+def _packs(value: Sequence[Mapping[str, Any]]) -> tuple[Pack, ...]:
+    if len(value) > MAX_PACKS:
+        raise ValueError(f"more than {MAX_PACKS} packs")
+    return tuple(
+        Pack(
+            digest=Digest(text(p["digest"])),
+            size_bytes=integer(p["size_bytes"], 1),
+            table_bytes=integer(p["table_bytes"], 1, integer(p["size_bytes"], 1)),
+            numbers=_runs(p["numbers"]),
+            is_plain=flag(p["is_plain"]),
+        )
+        for p in value
+    )
+
+
+def _runs(value: Sequence[Sequence[object]]) -> Runs:
+    return tuple((number(first), number(last)) for first, last in value)
 
 
 def _tags(value: Mapping[str, object]) -> dict[str, int]:

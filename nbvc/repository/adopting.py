@@ -7,10 +7,10 @@ of a writer who is at work at this very moment.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from itertools import dropwhile, islice, takewhile
 
 from nbvc.errors import AccessDenied, IntegrityError, NotFound, StoreError
@@ -20,9 +20,10 @@ from nbvc.manifest.states import State
 from nbvc.model import Area, Digest, NotebookKey, Record, VersionId, WriteId
 from nbvc.repository.acts import Act
 from nbvc.repository.backend import Backend
+from nbvc.repository.packs import known_otherwise
 from nbvc.repository.records import FROM_ONE, Manifest, RecordMaker, Start
 from nbvc.repository.repeats import Repeats
-from nbvc.repository.states import change_state, read_state
+from nbvc.repository.states import change_by, read_state
 from nbvc.stores.base import Stored, VersionEntry
 
 ADOPTION_LIMIT = 1_000
@@ -59,8 +60,9 @@ def catch_up(
         act: The caller's act.
     """
     manifest = Manifest(backend, Area.WORKSPACE, key)
-    state_later = backend.parallel.start(lambda: read_state(backend, Area.WORKSPACE, key))
-    look = partial(_look, backend, manifest, key, mine, before)
+    state_later = cache(backend.parallel.start(lambda: read_state(backend, Area.WORKSPACE, key)))
+    known = cache(lambda: known_otherwise(backend, Area.WORKSPACE, key, state_later()))
+    look = partial(_look, backend, manifest, key, mine, before, known)
     seen = _settled(backend, look)
     newest = seen.newest
     state = state_later()
@@ -164,14 +166,19 @@ def _settled(backend: Backend, look: Callable[[], _Seen]) -> _Seen:
 
 
 def _look(
-    backend: Backend, manifest: Manifest, key: NotebookKey, mine: Stored | None, before: int
+    backend: Backend,
+    manifest: Manifest,
+    key: NotebookKey,
+    mine: Stored | None,
+    before: int,
+    known: Callable[[], Collection[VersionId]],
 ) -> _Seen:
     """Return the newest record, and the versions without one.
 
     Nearly always a few entries of the listing reach from *mine* to a version with a record.
     """
     for limit in (FIRST_LOOK, ADOPTION_LIMIT):
-        seen, is_enough = _look_at(backend, manifest, key, mine, before, limit)
+        seen, is_enough = _look_at(backend, manifest, key, mine, before, known, limit)
         if is_enough:
             break
     return seen
@@ -183,6 +190,7 @@ def _look_at(
     key: NotebookKey,
     mine: Stored | None,
     before: int,
+    known: Callable[[], Collection[VersionId]],
     limit: int,
 ) -> tuple[_Seen, bool]:
     """Look at so many entries; return also whether more of them would tell no more.
@@ -200,8 +208,9 @@ def _look_at(
         indexed = list(manifest.back_from(newest, oldest))
     below = _below(listing, mine)
     recorded = {record.version_id for record in indexed}
-    entries = list(takewhile(lambda entry: entry.version_id not in recorded, below))[::-1]
-    is_enough = len(entries) < len(below) or len(own) < limit
+    bare = list(takewhile(lambda entry: entry.version_id not in recorded, below))[::-1]
+    entries = [entry for entry in bare if entry.version_id not in known()] if bare else bare
+    is_enough = len(bare) < len(below) or len(own) < limit
     if not entries:
         return _Seen(newest=newest), is_enough
     after = max(entry.modified_at for entry in listing) - timedelta(seconds=IN_FLIGHT_SECONDS)
@@ -253,17 +262,14 @@ def _start(backend: Backend, state: State | None) -> Start:
 
 def _restore(backend: Backend, key: NotebookKey, act: Act) -> None:
     """Say that a removed or renamed notebook lives under its old name again."""
-    change_state(
+    change_by(
         backend,
-        Area.WORKSPACE,
         key,
         lambda state: (
             replace(state, removed=False, moved_to=None)
             if state.removed or state.moved_to
             else None
         ),
-        action="restore",
-        author=act.author,
-        now=act.now,
-        write_id=act.write_id,
+        act,
+        "restore",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
@@ -11,6 +12,7 @@ from nbvc.manifest.layout import Layout
 from nbvc.model import Area, NotebookKey, Version
 from nbvc.repository.backend import Backend, Cache, NoCache
 from nbvc.repository.history import History
+from nbvc.repository.packed_store import PackedStore
 from nbvc.repository.parallel import Parallel
 from nbvc.repository.settings import StoreSettings
 from nbvc.stores.base import Store
@@ -20,8 +22,12 @@ if TYPE_CHECKING:
     from nbvc.manifest.records import RecordFile
     from nbvc.refs import Selector
     from nbvc.repository.acts import Act, Draft, Known
+    from nbvc.repository.forgetting import ForgetReport
     from nbvc.repository.listing import Listed
+    from nbvc.repository.packing import PackReport, PackRules
     from nbvc.repository.publishing import Publication
+    from nbvc.repository.thinning import KeepRules
+    from nbvc.repository.unpacking import UnpackReport
 
 REMOTE_WORKERS = 16
 
@@ -57,7 +63,7 @@ class Repository:
     ) -> None:
         local = store.url.startswith("file:")
         self._cache = cache or NoCache()
-        self._backend = Backend(
+        backend = Backend(
             store=store,
             layout=settings.layout if settings else Layout(),
             capabilities=settings.capabilities if settings else store.capabilities,
@@ -69,6 +75,8 @@ class Repository:
             lock=settings.lock if settings else None,
             now=now,
         )
+        self._packed = PackedStore(backend)
+        self._backend = replace(backend, store=self._packed)
 
     def __enter__(self) -> Self:
         """Return the repository; leaving the block closes it."""
@@ -261,6 +269,51 @@ class Repository:
 
         self.require_prepared()
         publishing.unpublish(self._backend, key, act)
+
+    def pack(
+        self, key: NotebookKey, rules: PackRules, act: Act, *, apply: bool
+    ) -> list[PackReport]:
+        """Move cold versions into packs; see :mod:`nbvc.repository.packing`.
+
+        Returns:
+            What was done, or without *apply* what would be, for each name that holds some.
+        """
+        from nbvc.repository import packing
+
+        self.require_prepared()
+        work = [
+            packing.Packing(self._backend, self._packed.packs, cold, act)
+            for cold in packing.find_cold(self._backend, key, rules)
+        ]
+        return [each.run() if apply else each.preview() for each in work]
+
+    def unpack(self, key: NotebookKey, act: Act, *, apply: bool) -> list[UnpackReport]:
+        """Make packed versions plain again; see :mod:`nbvc.repository.unpacking`.
+
+        Returns:
+            What was done, or without *apply* what would be, for each name that has some.
+        """
+        from nbvc.repository import unpacking
+
+        self.require_prepared()
+        work = [
+            unpacking.Unpacking(self._backend, self._packed.packs, name, act)
+            for name in unpacking.names_of(self._backend, key)
+        ]
+        reports = [each.run() if apply else each.preview() for each in work]
+        return [report for report in reports if report.versions]
+
+    def forget(self, key: NotebookKey, rules: KeepRules, act: Act, *, apply: bool) -> ForgetReport:
+        """Let go of versions for good; see :mod:`nbvc.repository.forgetting`.
+
+        Returns:
+            What was done, or without *apply* what would be.
+        """
+        from nbvc.repository import forgetting
+
+        self.require_prepared()
+        work = forgetting.Forgetting(self._backend, self._packed.packs, key, rules, act)
+        return work.run() if apply else work.preview()
 
     def set_tag(
         self, key: NotebookKey, name: str, number: int, act: Act, *, move: bool = False

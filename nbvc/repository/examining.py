@@ -21,6 +21,7 @@ from nbvc.manifest.records import decode, follows, record_hash
 from nbvc.manifest.states import State
 from nbvc.model import MAX_NUMBER, Area, NotebookKey, Record, VersionId
 from nbvc.repository.backend import Backend
+from nbvc.repository.examining_packs import ExaminedPacks, PackExaminer
 from nbvc.repository.examining_records import ExaminedRecords, RecordExaminer
 from nbvc.repository.examining_states import ExaminedStates, StateExaminer
 from nbvc.repository.examining_versions import ExaminedVersions, VersionExaminer
@@ -38,11 +39,13 @@ class Examination:
     Attributes:
         area: The area.
         key: The notebook key.
-        listed: The versions that the store lists, newest first, without delete markers.
+        listed: The versions that the store has, packed or not, newest first, without delete
+            markers.
         removed: Whether the newest thing that is listed is a delete marker.
         hidden: Versions upon which a delete marker lies: the last ones before a removal or rename.
         records: The record files, and the good records by number.
         states: The states.
+        packs: The packs.
         versions: The versions without a record, and the records without a version.
         dangling: Names of the tags at numbers that no record has.
         findings: All that is wrong or odd, in words.
@@ -55,6 +58,7 @@ class Examination:
     hidden: tuple[VersionId, ...] = ()
     records: ExaminedRecords = field(default_factory=ExaminedRecords)
     states: ExaminedStates = field(default_factory=ExaminedStates)
+    packs: ExaminedPacks = field(default_factory=ExaminedPacks)
     versions: ExaminedVersions = field(default_factory=ExaminedVersions)
     dangling: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -105,10 +109,11 @@ def examine(
     files, states = (
         group(p, indexed) for p in (layout.records(area, key), layout.states(area, key))
     )
-    versions = [entry for entry in listed if not entry.is_delete_marker]
+    said = StateExaminer(backend, area, key, states, thorough=thorough).examine()
+    packs = PackExaminer(backend, area, key, indexed, said.newest_good, now=now).examine(listed)
+    versions = [entry for entry in packs.listed if not entry.is_delete_marker]
     ids = frozenset(entry.version_id for entry in versions)
     found = RecordExaminer(backend, area, key, files, listed=ids, thorough=thorough).examine()
-    said = StateExaminer(backend, area, key, states, thorough=thorough).examine()
     joined = VersionExaminer(
         backend, area, key, versions, found, now=now, thorough=thorough
     ).examine(said.newest_good)
@@ -117,6 +122,7 @@ def examine(
     findings = (
         *found.findings,
         *said.findings,
+        *packs.findings,
         *joined.findings,
         *map(links.dangling, dangling),
         *links.broken(),
@@ -133,6 +139,7 @@ def examine(
         ),
         records=found,
         states=said,
+        packs=packs,
         versions=joined,
         dangling=dangling,
         findings=findings,

@@ -13,10 +13,11 @@ from functools import partial
 from nbvc.errors import IntegrityError, StoreMisconfigured
 from nbvc.manifest.layout import entry_key
 from nbvc.manifest.records import parse
+from nbvc.manifest.runs import merged
 from nbvc.model import Area, Digest, NotebookKey, Record, VersionId
 from nbvc.repository.backend import Backend
 from nbvc.repository.findings import Finding, Kind
-from nbvc.repository.index_objects import IndexObject, look_again, merged, read, without
+from nbvc.repository.index_objects import IndexObject, look_again, read, without
 from nbvc.repository.record_evidence import Evidence, Seen
 
 MAX_MISSING_NAMED = 100

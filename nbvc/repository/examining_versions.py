@@ -14,6 +14,7 @@ from itertools import islice
 from nbvc.errors import IntegrityError, StoreMisconfigured, VersionNotFound
 from nbvc.manifest.metadata import Provenance, from_metadata
 from nbvc.manifest.records import decode, plan_reads
+from nbvc.manifest.runs import Numbers
 from nbvc.manifest.states import State
 from nbvc.model import Area, NotebookKey, Record, VersionId, WriteId
 from nbvc.repository.adopting import SETTLING_PAUSES_SECONDS
@@ -104,9 +105,11 @@ class VersionExaminer:
         Args:
             state: The state that holds: it may say which versions are gone.
         """
-        missing = self._missing()
+        forgotten = Numbers(state.forgotten if state is not None else ())
+        missing = tuple(number for number in self._missing() if number not in forgotten)
         gone = tuple(number for number in missing if state is not None and state.is_gone(number))
         self._report_missing(missing, gone)
+        self._report_forgotten(forgotten)
         self._report_different()
         unindexed, repeats = self._unindexed(frozenset(missing))
         self._report_unrecorded(unindexed, repeats)
@@ -162,6 +165,16 @@ class VersionExaminer:
                 version_id=record.version_id,
                 expected=record.digest,
             )
+
+    def _report_forgotten(self, forgotten: Numbers) -> None:
+        for number, record in sorted(self._records.records.items()):
+            if number in forgotten and record.version_id in self._versions:
+                self._find(
+                    Kind.FORGOTTEN_VERSION,
+                    f"v{number} of {self._key} was let go of, and is in the store still.",
+                    number=number,
+                    version_id=record.version_id,
+                )
 
     def _report_different(self) -> None:
         for number, record in sorted(self._records.records.items()):

@@ -48,6 +48,12 @@ class Kind(StrEnum):
     """The file in which the store describes itself is missing or cannot be read."""
     DAMAGED_STORE = "damaged-store"
     """The store's own listing, or its entry of a version, cannot be read: an embedded store's."""
+    MISSING_PACK = "missing-pack"
+    """A pack that a state names, and that is not in the store: with it, all its versions."""
+    DAMAGED_PACK = "damaged-pack"
+    """A pack whose table cannot be read."""
+    UNLISTED_PACK = "unlisted-pack"
+    """A pack that holds the only copies of versions, and that no state names."""
     UNINDEXED_VERSION = "unindexed-version"
     """A version that no record names: another tool's, or a save's that was cut off."""
     REPEATED_VERSION = "repeated-version"
@@ -60,6 +66,10 @@ class Kind(StrEnum):
     """A damaged, altered or missing state that a later good one replaced."""
     OLD_NULL_VERSION = "old-null-version"
     """An older version that was stored without versioning: it has no version ID of its own."""
+    UNUSED_PACK = "unused-pack"
+    """A pack that no state names, and that nothing needs: of a command that was cut off."""
+    FORGOTTEN_VERSION = "forgotten-version"
+    """A version that somebody has let go of, and that is in the store still."""
     NOT_LOCKED = "not-locked"
     """The newest version can be deleted, though the store is set to lock versions."""
 
@@ -77,6 +87,8 @@ _NOTES = frozenset(
         Kind.GONE,
         Kind.SUPERSEDED_DAMAGE,
         Kind.OLD_NULL_VERSION,
+        Kind.UNUSED_PACK,
+        Kind.FORGOTTEN_VERSION,
         Kind.NOT_LOCKED,
     }
 )

@@ -13,10 +13,12 @@ from itertools import islice
 from nbvc.errors import IntegrityError, VersionNotFound
 from nbvc.manifest.metadata import Provenance, from_metadata
 from nbvc.manifest.records import RecordFile, plan_reads
+from nbvc.manifest.runs import Numbers
 from nbvc.manifest.states import State
 from nbvc.model import Area, NotebookKey, Record, Version, VersionId
 from nbvc.repository.backend import Backend
 from nbvc.repository.joining import LOOKAHEAD, Join
+from nbvc.repository.packs import known_otherwise
 from nbvc.repository.records import Manifest
 from nbvc.repository.repeats import Repeats
 from nbvc.repository.sequence import Newest, newest_entry
@@ -66,6 +68,9 @@ class History:
         self._listing_is_enough = self._listing_is_whole or (limit is not None and limit < count)
         in_hand = (record for file in self.files for record in file)
         self._repeats = Repeats(self._manifest, self.newest, in_hand)
+        packs = self.state.packs if self.state else ()
+        self._packed = Numbers(run for pack in packs for run in pack.numbers)
+        self._forgotten = Numbers(self.state.forgotten if self.state else ())
 
     @property
     def newest(self) -> RecordFile | None:
@@ -83,8 +88,12 @@ class History:
         return bool(self._listing) and self._listing[0].is_delete_marker
 
     def versions(self) -> Iterator[Version]:
-        """Yield the versions, at most as many as the limit, newest first, as a stream."""
-        return islice(self._versions(), self._limit)
+        """Yield the versions, at most as many as the limit, newest first, as a stream.
+
+        Those that somebody has let go of are left out.
+        """
+        kept = (version for version in self._versions() if version.number not in self._forgotten)
+        return islice(kept, self._limit)
 
     def _versions(self) -> Iterator[Version]:
         looked_into = 0
@@ -113,9 +122,17 @@ class History:
                 self._records(),
                 self._entries(),
                 whole=self._listing_is_whole or not self._listing_is_enough,
-                listed_elsewhere=lambda version: not self._is_own(version),
+                listed_elsewhere=self._is_elsewhere,
                 confirm=confirm,
             )
+        )
+
+    def _is_elsewhere(self, version: Version) -> bool:
+        """Return whether the listing need not have a recorded version."""
+        return (
+            not self._is_own(version)
+            or version.number in self._packed
+            or version.number in self._forgotten
         )
 
     def _is_own(self, version: Version) -> bool:
@@ -174,7 +191,7 @@ class History:
         return bool(segments) and newest.record.number <= segments[-1].last
 
     def _entries(self) -> Iterator[Version]:
-        earlier = self._versions_of_earlier_stay()
+        earlier = self._versions_of_earlier_stay() | self._versions_made_plain_again()
         for entry in self._listing if self._listing_is_enough else self._own_entries(None):
             if not entry.is_delete_marker and entry.version_id not in earlier:
                 yield unindexed(
@@ -189,6 +206,13 @@ class History:
             if segment.key == self._key
             for record in self._manifest.back_from(self._manifest.file(segment.last), segment.first)
         )
+
+    def _versions_made_plain_again(self) -> frozenset[VersionId]:
+        """Return what is listed of packed versions under other version IDs than they are known by.
+
+        No request, unless there are such.
+        """
+        return known_otherwise(self._backend, self._area, self._key, self.state)
 
     def _is_published(self, version_id: VersionId) -> bool:
         return self._published is not None and self._published.source_version_id == version_id

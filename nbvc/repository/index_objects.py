@@ -116,20 +116,3 @@ def between(first: int, last: int, runs: Iterable[tuple[int, int]]) -> Iterator[
         first = max(first, end + 1)
     if first <= last:
         yield first, last
-
-
-def merged(runs: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Yield *runs*, each from first to last, as few as possible, lowest first.
-
-    The work does not grow with the numbers in them, which a hostile file may name.
-    """
-    start: int | None = None
-    end = 0
-    for first, last in sorted(runs):
-        if start is None or first > end + 1:
-            if start is not None:
-                yield start, end
-            start, end = first, last
-        end = max(end, last)
-    if start is not None:
-        yield start, end

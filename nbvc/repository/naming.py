@@ -17,9 +17,8 @@ from nbvc.repository.history import History
 from nbvc.repository.reading import read
 from nbvc.repository.records import Manifest, Start
 from nbvc.repository.resolving import no_bytes, no_notebook
-from nbvc.repository.saving import CONTENT_TYPE
-from nbvc.repository.states import Change, change_state, read_state
-from nbvc.stores.base import Metadata, Overwrite, Stored
+from nbvc.repository.states import change_by, read_state
+from nbvc.stores.base import NOTEBOOK_TYPE, Metadata, Overwrite, Stored
 from nbvc.text import typed
 
 _NO_CHANGES = Changes(cells_added=0, cells_removed=0, cells_changed=0, outputs_only=False)
@@ -60,7 +59,7 @@ def set_tag(
             raise InvalidInput(f"{key} has {MAX_TAGS} tags, which is the most a notebook can have.")
         return replace(state, tags={**state.tags, name: number})
 
-    _change(backend, key, change, act, "tag")
+    change_by(backend, key, change, act, "tag")
     return before[0]
 
 
@@ -79,7 +78,7 @@ def delete_tag(backend: Backend, key: NotebookKey, name: str, act: Act) -> int:
         before[:] = [state.tags[name]]
         return replace(state, tags={n: v for n, v in state.tags.items() if n != name})
 
-    _change(backend, key, change, act, "untag")
+    change_by(backend, key, change, act, "untag")
     return before[0]
 
 
@@ -94,7 +93,7 @@ def remove(backend: Backend, key: NotebookKey, act: Act) -> None:
     history = History(backend, Area.WORKSPACE, key, limit=1)
     if not history.exists:
         raise no_notebook(key, Area.WORKSPACE)
-    _change(
+    change_by(
         backend,
         key,
         lambda state: None if state.removed else replace(state, removed=True),
@@ -127,7 +126,7 @@ def rename(backend: Backend, old: NotebookKey, new: NotebookKey, act: Act) -> Kn
     _link(backend, new, segments, history.state, act, done=history.removed)
     before = Manifest(backend, Area.WORKSPACE, old).file(segments[-1].last).record
     file = _record_once(backend, old, new, before, stored, act)
-    _change(
+    change_by(
         backend,
         old,
         lambda state: None if state.moved_to == new else replace(state, moved_to=new),
@@ -221,7 +220,7 @@ def _copy(backend: Backend, newest: Version, target: str, metadata: Metadata) ->
             read(backend, newest),
             mode=Overwrite(),
             metadata=metadata,
-            content_type=CONTENT_TYPE,
+            content_type=NOTEBOOK_TYPE,
             **backend.locking(Area.WORKSPACE),
         )
     source = backend.layout.data_key(Area.WORKSPACE, newest.key)
@@ -252,7 +251,7 @@ def _link(
             counts.
     """
     tags = dict(before.tags) if before else {}
-    gone = before.gone if before else ()
+    gone, forgotten = (before.gone, before.forgotten) if before else ((), ())
 
     def change(state: State) -> State | None:
         is_linked = state.segments == segments and state.moved_to is None
@@ -265,10 +264,11 @@ def _link(
             moved_to=None,
             removed=False,
             gone=gone,
+            forgotten=forgotten,
         )
         return None if linked == state else linked
 
-    _change(backend, new, change, act, "rename")
+    change_by(backend, new, change, act, "rename")
 
 
 def _record_once(
@@ -306,16 +306,3 @@ def _record_once(
     head = newest if newest and newest.first == start.first else None
     found = target.find_version(head, start.first, make(start.first, None)) if head else None
     return found or target.append(head, make, start)
-
-
-def _change(backend: Backend, key: NotebookKey, change: Change, act: Act, action: str) -> None:
-    change_state(
-        backend,
-        Area.WORKSPACE,
-        key,
-        change,
-        action=action,
-        author=act.author,
-        now=act.now,
-        write_id=act.write_id,
-    )

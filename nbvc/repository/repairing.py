@@ -17,6 +17,7 @@ from nbvc.repository.examining import Examination
 from nbvc.repository.findings import Finding, Kind, Severity
 from nbvc.repository.mendings import Mending, Step
 from nbvc.repository.repairing_nulls import null_steps
+from nbvc.repository.repairing_packs import PackRepair
 from nbvc.repository.repairing_records import RecordRepair
 from nbvc.repository.repairing_renames import RenameFinder
 from nbvc.repository.repairing_settings import SettingsRepair
@@ -163,9 +164,10 @@ class Repair:
 
     def _plan_for(self, examination: Examination) -> tuple[list[Step], frozenset[Finding]]:
         records = RecordRepair(self._backend, examination, self._act).plan()
-        states = StateRepair(self._backend, examination, self._act, records).plan()
+        packs = PackRepair(self._backend, examination, self._act).plan()
+        states = StateRepair(self._backend, examination, self._act, records, packs).plan()
         nulls, null_findings = null_steps(self._backend, examination, self._act)
-        steps = [*records.steps, *nulls, *states.steps]
+        steps = [*packs.steps, *records.steps, *nulls, *states.steps]
         return steps, records.covered | states.covered | null_findings
 
     def _done(self, steps: Iterator[Step] | list[Step]) -> Iterator[Mending]:

@@ -13,8 +13,7 @@ from nbvc.repository.examining import Examination
 from nbvc.repository.examining_versions import NULL
 from nbvc.repository.findings import Finding, Kind
 from nbvc.repository.mendings import Mending, MendingKind, Step
-from nbvc.repository.saving import CONTENT_TYPE
-from nbvc.stores.base import Blob, Metadata, Replace, VersionEntry
+from nbvc.stores.base import NOTEBOOK_TYPE, Blob, Metadata, Replace, VersionEntry
 
 
 def null_steps(
@@ -51,7 +50,7 @@ def _store_again(backend: Backend, examination: Examination, entry: VersionEntry
             blob.data,
             mode=Replace(entry.etag),
             metadata=metadata,
-            content_type=CONTENT_TYPE,
+            content_type=NOTEBOOK_TYPE,
             **backend.locking(examination.area),
         )
     except PreconditionFailed:  # somebody saved meanwhile

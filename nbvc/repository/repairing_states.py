@@ -11,6 +11,7 @@ from functools import partial
 
 from nbvc.errors import IntegrityError, StoreMisconfigured
 from nbvc.manifest.layout import entry_key
+from nbvc.manifest.runs import Numbers, merged
 from nbvc.manifest.states import MAX_SEGMENTS, Segment, State, encode
 from nbvc.model import Area, Digest, NotebookKey
 from nbvc.repository import sequence
@@ -18,16 +19,24 @@ from nbvc.repository.acts import Act
 from nbvc.repository.backend import Backend
 from nbvc.repository.examining import Examination
 from nbvc.repository.findings import Finding, Kind
-from nbvc.repository.index_objects import merged
 from nbvc.repository.mendings import Mending, MendingKind, Step
 from nbvc.repository.placing import put_in_place
 from nbvc.repository.records import Manifest
+from nbvc.repository.repairing_packs import PackPlan, with_packs
 from nbvc.repository.repairing_records import RecordPlan
 from nbvc.repository.states import read_state
 
 STATE_FAULTS = frozenset({Kind.DAMAGED_STATE, Kind.MISSING_STATE})
 
-_ALWAYS = frozenset({Kind.DAMAGED_STATE, Kind.DANGLING_TAG, Kind.MISSING_VERSION})
+_ALWAYS = frozenset(
+    {
+        Kind.DAMAGED_STATE,
+        Kind.DANGLING_TAG,
+        Kind.MISSING_VERSION,
+        Kind.MISSING_PACK,
+        Kind.UNLISTED_PACK,
+    }
+)
 """What can always be mended, if only by saying what is lost."""
 
 
@@ -52,15 +61,21 @@ class StateRepair:
         examination: What was found.
         act: Who repairs.
         records: What is done about its records.
+        packs: What is done about its packs.
     """
 
     def __init__(
-        self, backend: Backend, examination: Examination, act: Act, records: RecordPlan
+        self,
+        backend: Backend,
+        examination: Examination,
+        act: Act,
+        records: RecordPlan,
+        packs: PackPlan,
     ) -> None:
         self._backend = backend
         self._found = examination
         self._act = act
-        self._records = records
+        self._records, self._packs = records, packs
         self._area, self._key = examination.area, examination.key
         self._prefix = backend.layout.states(self._area, self._key)
 
@@ -80,6 +95,7 @@ class StateRepair:
             message = f"A new state of {self._key} holds instead of one that is lost; tags: {tags}."
             mendings.append(self._mending(MendingKind.REPLACED_STATE, message))
         after = self._without_dangling_tags(after, mendings)
+        after = self._with_packs(after, mendings)
         after = self._with_gone(after, mendings)
         if mendings:
             steps.append(Step(mendings=tuple(mendings), run=partial(self._claim, after)))
@@ -90,7 +106,10 @@ class StateRepair:
         firsts = {first for first in self._found.records.firsts.values() if first > 1}
         for finding in self._found.findings:
             is_missing = finding.kind is Kind.MISSING_STATE
-            if finding.kind in _ALWAYS or (is_missing and (finding.number or firsts <= starts)):
+            if finding.kind is Kind.DAMAGED_PACK:
+                if finding.expected not in self._packs.hopeless:
+                    yield finding
+            elif finding.kind in _ALWAYS or (is_missing and (finding.number or firsts <= starts)):
                 yield finding
 
     def _faults(self) -> Iterable[int]:
@@ -175,8 +194,18 @@ class StateRepair:
             mendings.append(self._mending(MendingKind.DROPPED_TAG, message, number))
         return replace(state, tags=tags)
 
+    def _with_packs(self, state: State, mendings: list[Mending]) -> State:
+        for pack in self._packs.lost:
+            message = f"The pack {pack.digest.short} of {self._key} is lost, and named no more."
+            mendings.append(self._mending(MendingKind.DROPPED_PACK, message))
+        for pack in self._packs.unlisted:
+            message = f"The pack {pack.digest.short} of {self._key} is named by a state again."
+            mendings.append(self._mending(MendingKind.NAMED_PACK, message))
+        return with_packs(state, self._packs)
+
     def _with_gone(self, state: State, mendings: list[Mending]) -> State:
-        lost = self._found.versions.missing
+        found_again = Numbers(run for pack in self._packs.restored for run in pack.numbers)
+        lost = [n for n in self._found.versions.missing if n not in found_again]
         for first, last in merged((n, n) for n in lost if not state.is_gone(n)):
             names = f"v{first}" if first == last else f"v{first} to v{last}"
             verb = "is" if first == last else "are"

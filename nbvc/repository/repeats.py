@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from nbvc.manifest.metadata import Provenance
 from nbvc.manifest.records import RecordFile
-from nbvc.model import Record
+from nbvc.model import Record, WriteId
 from nbvc.repository.records import Manifest
 
 REACH = 256
@@ -57,7 +57,14 @@ class Repeats:
             oldest = max(number - REACH, self._newest.first, (provenance.parent or 0) + 1)
             self._read(min(number + REACH, self._newest.record.number, self._oldest - 1), oldest)
             found = self._records.get(write_id)
+        if found is None and provenance.number is not None:
+            found = self._numbered(provenance.number, write_id)
         return found if found is not None and self._manifest.has_version(found) else None
+
+    def _numbered(self, number: int, write_id: WriteId) -> Record | None:
+        """Return record *number*, if it is of this write: a version says so that was made plain."""
+        file = self._manifest.find(number)
+        return file.record if file is not None and file.record.write_id == write_id else None
 
     def add(self, record: Record) -> None:
         """Note a write that has a record now, or is about to have one."""

@@ -18,10 +18,8 @@ from nbvc.repository.adopting import ADOPTION_LIMIT, LOOKBACK, catch_up
 from nbvc.repository.backend import Backend
 from nbvc.repository.records import Manifest, RecordMaker
 from nbvc.repository.states import read_state
-from nbvc.stores.base import Create, Overwrite, PutMode, Replace, Stored
+from nbvc.stores.base import NOTEBOOK_TYPE, Create, Overwrite, PutMode, Replace, Stored
 from nbvc.stores.landing import find_write
-
-CONTENT_TYPE = "application/x-ipynb+json"
 
 _FindEqual = Callable[[int], Known | None]
 
@@ -187,7 +185,7 @@ def _put(backend: Backend, key: NotebookKey, draft: Draft, act: Act, mode: PutMo
         draft.data,
         mode=mode,
         metadata=to_metadata(provenance),
-        content_type=CONTENT_TYPE,
+        content_type=NOTEBOOK_TYPE,
         **backend.locking(Area.WORKSPACE),
     )
 

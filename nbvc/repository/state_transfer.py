@@ -1,15 +1,18 @@
 """What may change about a notebook, on its way to another store: its states and its marker.
 
-States name no version IDs, so they are copied byte for byte, and their hash chain stays whole.
+States name no version IDs, so they are copied byte for byte, and their hash chain stays whole. Only
+packs stay behind: what was packed arrives plain, so the states that named them say so no more, and
+from there on the chain is made anew.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from nbvc.errors import AlreadyExists, IntegrityError
-from nbvc.manifest.states import decode
-from nbvc.model import Area, NotebookKey
+from nbvc.manifest.states import State, decode, encode
+from nbvc.model import Area, Digest, NotebookKey
 from nbvc.repository import sequence
 from nbvc.repository.backend import Backend
 from nbvc.repository.states import newest_state_number
@@ -29,7 +32,7 @@ def check_states(route: Route, area: Area, key: NotebookKey) -> None:
     if number is None:
         return
     ours = _find_state(route.source, area, key, number)
-    if ours is None or ours != _read_state(route.target, area, key, number):
+    if ours is None or not _agree(ours, _read_state(route.target, area, key, number)):
         raise _taken(route, key)
 
 
@@ -44,9 +47,11 @@ def copy_states(route: Route, area: Area, key: NotebookKey) -> None:
     numbers = range(there + 1, newest + 1)
     read = partial(_read_state, route.source, area, key)
     prefix = route.target.layout.states(area, key)
-    for number, data in zip(numbers, route.source.parallel.map(read, numbers), strict=True):
-        write_id = decode(data, what=_what(key, number)).write_id
-        if sequence.claim(route.target, prefix, number, data, write_id):
+    before = Digest.of(_read_state(route.target, area, key, there)) if there and numbers else None
+    for number, theirs in zip(numbers, route.source.parallel.map(read, numbers), strict=True):
+        state, data = _without_packs(theirs, before)
+        before = Digest.of(data)
+        if sequence.claim(route.target, prefix, number, data, state.write_id):
             continue
         if _read_state(route.target, area, key, number) != data:
             raise _taken(route, key)
@@ -66,6 +71,23 @@ def copy_marker(route: Route, area: Area, key: NotebookKey) -> None:
         route.target.store.delete(data_key)
     else:
         route.target.store.delete_version(data_key, theirs.version_id)
+
+
+def _without_packs(data: bytes, before: Digest | None) -> tuple[State, bytes]:
+    """Return a state as it is to be in the target, where the one before it has this digest."""
+    state = decode(data, what="state")
+    if not state.packs and state.prev == before:
+        return state, data
+    state = replace(state, packs=(), prev=before)
+    return state, encode(state)
+
+
+def _agree(ours: bytes, theirs: bytes) -> bool:
+    """Return whether a state of the target says what that of the source does, packs apart."""
+    if ours == theirs:
+        return True
+    one, other = decode(ours, what="state"), decode(theirs, what="state")
+    return replace(one, packs=(), prev=None) == replace(other, prev=None)
 
 
 def _latest(backend: Backend, area: Area, key: NotebookKey) -> VersionEntry | None:

@@ -10,6 +10,7 @@ from nbvc.errors import Conflict, IntegrityError
 from nbvc.manifest.states import State, decode, encode
 from nbvc.model import Area, Digest, NotebookKey, WriteId
 from nbvc.repository import sequence
+from nbvc.repository.acts import Act
 from nbvc.repository.backend import Backend
 
 Change = Callable[[State], State | None]
@@ -96,3 +97,27 @@ def change_state(
             return after
         sequence.back_off(backend, attempt)
     raise Conflict(f"{key} is being changed by many others.", hint="Run the command again.")
+
+
+def change_by(
+    backend: Backend, key: NotebookKey, change: Change, act: Act, action: str
+) -> State | None:
+    """Apply *change* to the state of a notebook in the workspace area; see :func:`change_state`.
+
+    Args:
+        backend: The store to work on.
+        key: The notebook.
+        change: What to change.
+        act: Who does it.
+        action: What they do.
+    """
+    return change_state(
+        backend,
+        Area.WORKSPACE,
+        key,
+        change,
+        action=action,
+        author=act.author,
+        now=act.now,
+        write_id=act.write_id,
+    )

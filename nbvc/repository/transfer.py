@@ -19,12 +19,12 @@ from nbvc.manifest.records import record_hash
 from nbvc.model import Area, Digest, NotebookKey, Record, Source, VersionId, WriteId
 from nbvc.repository.adopting import adoption_id
 from nbvc.repository.backend import Backend
+from nbvc.repository.packs import Packs
 from nbvc.repository.records import Manifest
-from nbvc.repository.saving import CONTENT_TYPE
 from nbvc.repository.states import read_state
 from nbvc.repository.stays import Appender, Stay, agrees, find_stays, provenance_of, read_up
 from nbvc.repository.traffic import Traffic, read_ahead
-from nbvc.stores.base import Blob, Overwrite, Store, VersionEntry
+from nbvc.stores.base import NOTEBOOK_TYPE, Blob, Overwrite, Store, VersionEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,8 @@ class Family:
     Attributes:
         keys: The names.
         ids: Version IDs of the source, and what they became.
-        gone: Numbers, from first to last, of which a repair has said that their bytes are lost.
+        gone: Numbers, from first to last, of which a repair has said that their bytes are lost, or
+            that somebody has let go of.
     """
 
     keys: tuple[NotebookKey, ...]
@@ -50,7 +51,7 @@ class Family:
     gone: dict[Area, list[tuple[int, int]]] = field(default_factory=dict)
 
     def is_gone(self, area: Area, number: int) -> bool:
-        """Return whether a repair has said that the bytes of *number* are lost."""
+        """Return whether it is known that the bytes of *number* are not there any more."""
         return any(first <= number <= last for first, last in self.gone.get(area, ()))
 
 
@@ -99,7 +100,7 @@ class Transfer:
         self._target = Manifest(route.target, area, key)
         self.state = read_state(route.source, area, key)
         if self.state is not None:
-            family.gone.setdefault(area, []).extend(self.state.gone)
+            family.gone.setdefault(area, []).extend([*self.state.gone, *self.state.forgotten])
         self.stays = find_stays(self._source, key, self.state)
         self._appenders = [Appender(self._target, stay.first) for stay in self.stays]
         newest = self._target.newest_number()
@@ -244,7 +245,9 @@ class Transfer:
         waiting: list[VersionEntry] = []
         listed: set[int] = set()
         met = False
-        for entry in entries_of(self._route.source.store, self._source_key):
+        plain = entries_of(self._route.source.store, self._source_key)
+        packs = Packs(self._route.source)
+        for entry in packs.with_packed(self.area, self.key, self.state, plain):
             number = self._numbers.get(entry.version_id)
             if number is not None:
                 self._place(waiting, number if met else None)
@@ -274,10 +277,13 @@ class Transfer:
 
     def _list_target(self) -> dict[VersionId, int]:
         """Return version IDs and sizes, newest first."""
+        target = self._route.target
+        listed = list(entries_of(target.store, self._target_key))
+        if listed:
+            state = read_state(target, self.area, self.key)
+            listed = Packs(target).with_packed(self.area, self.key, state, listed)
         return {
-            entry.version_id: entry.size_bytes
-            for entry in entries_of(self._route.target.store, self._target_key)
-            if not entry.is_delete_marker
+            entry.version_id: entry.size_bytes for entry in listed if not entry.is_delete_marker
         }
 
     def _arrive(self, version_id: VersionId, copy: Record, index: int) -> None:
@@ -374,7 +380,7 @@ class Transfer:
             data,
             mode=Overwrite(),
             metadata=to_metadata(provenance_of(draft)),
-            content_type=CONTENT_TYPE,
+            content_type=NOTEBOOK_TYPE,
             **self._route.target.locking(self.area),
         )
         return stored.version_id

@@ -28,6 +28,10 @@ WRITE_ID = "nbvc-write-id"
 """Metadata name of the random token that tells a repeat of the same write from a new one."""
 
 
+NOTEBOOK_TYPE = "application/x-ipynb+json"
+"""MIME type of a notebook (IANA media types registry)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Create:
     """Write only if the key has no current object (never written, or deleted)."""
@@ -206,14 +210,14 @@ class Store(Protocol):
         """
         ...
 
-    def get_range(self, key: Key, version_id: VersionId, start: int, stop: int) -> bytes:
+    def get_range(self, key: Key, version_id: VersionId | None, start: int, stop: int) -> bytes:
         """Read bytes *start* up to, not including, *stop* of one version.
 
         Complete, but verified by nothing: the caller must know a digest of these very bytes.
 
         Args:
             key: Store key.
-            version_id: Its version.
+            version_id: Its version; ``None`` for the current one.
             start: From 0; below *stop*.
             stop: At most the size of the version.
 

@@ -213,7 +213,7 @@ class LocalStore:
             data=data,
         )
 
-    def get_range(self, key: Key, version_id: VersionId, start: int, stop: int) -> bytes:
+    def get_range(self, key: Key, version_id: VersionId | None, start: int, stop: int) -> bytes:
         """Read a part of one version; see the protocol."""
         found = self._find(key, version_id)
         if found.content.inline_data is not None:

@@ -145,7 +145,7 @@ class RetryingStore:
         """Read one version; see the protocol."""
         return self.repeat(lambda: self.inner.get(key, version_id))
 
-    def get_range(self, key: Key, version_id: VersionId, start: int, stop: int) -> bytes:
+    def get_range(self, key: Key, version_id: VersionId | None, start: int, stop: int) -> bytes:
         """Read a part of one version; see the protocol."""
         return self.repeat(lambda: self.inner.get_range(key, version_id, start, stop))
 

@@ -22,6 +22,7 @@ from nbvc.errors import (
     VersionNotFound,
 )
 from nbvc.stores.base import (
+    NOTEBOOK_TYPE,
     WRITE_ID,
     Blob,
     Capabilities,
@@ -63,7 +64,7 @@ from nbvc.text import typed
 if TYPE_CHECKING:
     from nbvc.model import VersionId
 
-NOTEBOOK_TYPE = "application/x-ipynb+json"
+_PARTIAL_CONTENT = 206
 
 
 class S3Store:
@@ -179,7 +180,7 @@ class S3Store:
                 data = body.read()
             return Blob(**head_values(key, reply), data=data)
 
-    def get_range(self, key: Key, version_id: VersionId, start: int, stop: int) -> bytes:
+    def get_range(self, key: Key, version_id: VersionId | None, start: int, stop: int) -> bytes:
         """Read a part of one version; see the protocol. One request."""
         with translated(self._call("read", read_permission(version_id), key, version_id)):
             reply = self._client.get_object(
@@ -190,7 +191,8 @@ class S3Store:
             )
             with closing(reply["Body"]) as body:
                 data = body.read()
-        if "ContentRange" not in reply:  # a server may answer with all of it (RFC 9110, 14.2)
+        # A server may answer with all of it instead (RFC 9110, section 14.2).
+        if reply["ResponseMetadata"]["HTTPStatusCode"] != _PARTIAL_CONTENT:
             data = data[start:stop]
         if len(data) != stop - start:
             raise IntegrityError(

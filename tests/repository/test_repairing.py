@@ -404,11 +404,11 @@ def test_what_a_newer_release_wrote_is_not_touched(store: MemoryStore) -> None:
         data = twin.get(key).data
         from nbvc.manifest.sealing import seal, unseal
 
-        rewrite(twin, key, seal({**unseal(data, what="it"), "format": 2}))
+        rewrite(twin, key, seal({**unseal(data, what="it"), "format": 3}))
         drop_record(twin, 1)
         before = twin.snapshot()
         if key == STORE_FILE:
-            with pytest.raises(NbvcError, match="format 2"):
+            with pytest.raises(NbvcError, match="format 3"):
                 run_repair(twin)
         else:
             mendings, report = run_repair(twin)

@@ -135,7 +135,7 @@ class MemoryStore:
             data=data,
         )
 
-    def get_range(self, key: Key, version_id: VersionId, start: int, stop: int) -> bytes:
+    def get_range(self, key: Key, version_id: VersionId | None, start: int, stop: int) -> bytes:
         """Return a part of one version."""
         _, data = self._find(key, version_id)
         if not 0 <= start < stop <= len(data):

@@ -91,7 +91,7 @@ class WrappedStore:
         """Pass on."""
         return self.around(Request("get", key), lambda: self.inner.get(key, version_id))
 
-    def get_range(self, key: Key, version_id: VersionId, start: int, stop: int) -> bytes:
+    def get_range(self, key: Key, version_id: VersionId | None, start: int, stop: int) -> bytes:
         """Pass on."""
         return self.around(
             Request("get", key), lambda: self.inner.get_range(key, version_id, start, stop)

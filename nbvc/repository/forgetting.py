@@ -1,0 +1,282 @@
+"""Let go of versions for good, so that an autosaved history does not grow for ever.
+
+First a new state says which versions are let go of, by whom and when; no reader shows them from
+then on. Only then are their bytes deleted. Their records stay: numbers are never reused, and the
+chain of hashes stays whole. What a run that was cut off has left undone, the next one does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from nbvc.errors import Conflict, IntegrityError, VersionNotFound
+from nbvc.manifest.packs import Packer, PackFile
+from nbvc.manifest.runs import Numbers, Runs, merged, runs_of, subtract
+from nbvc.manifest.states import Pack, State
+from nbvc.model import Area, NotebookKey, Version, VersionId
+from nbvc.repository.acts import Act
+from nbvc.repository.backend import Backend
+from nbvc.repository.history import History
+from nbvc.repository.packing import (
+    put_pack,
+    remove_pack,
+    remove_unused,
+    remove_versions,
+    without_numbers,
+)
+from nbvc.repository.packs import Located, Packs
+from nbvc.repository.records import Manifest
+from nbvc.repository.states import change_by, read_state
+from nbvc.repository.thinning import KeepRules, Kept, thin
+from nbvc.repository.transfer import entries_of
+
+LOCKED = "locked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetReport:
+    """What was let go of, or would be.
+
+    Attributes:
+        key: The notebook.
+        kept: The versions that stay, newest first, each with the reasons.
+        forgotten: Numbers that go, as runs.
+        versions: How many those are.
+        freed_bytes: By how much the store shrinks; about, where versions are packed and nothing was
+            done yet.
+        finished: Versions that an earlier run had let go of, and whose bytes are deleted now.
+    """
+
+    key: NotebookKey
+    kept: tuple[Kept, ...] = ()
+    forgotten: Runs = ()
+    versions: int = 0
+    freed_bytes: int = 0
+    finished: int = 0
+
+
+class Forgetting:
+    """Lets go of versions of one notebook, under all its names.
+
+    Args:
+        backend: The store, in which packed versions can be read.
+        packs: Reads packs.
+        key: The notebook.
+        rules: What to keep.
+        act: Who lets go.
+    """
+
+    def __init__(
+        self, backend: Backend, packs: Packs, key: NotebookKey, rules: KeepRules, act: Act
+    ) -> None:
+        self._backend, self._packs = backend, packs
+        self._key, self._act = key, act
+        history = History(backend, Area.WORKSPACE, key)
+        self._state = history.state
+        kept = self._without_locked(thin(list(history.versions()), rules))
+        self._kept = tuple(each for each in kept if each.reasons)
+        self._drops = [each.version for each in reversed(kept) if not each.reasons]
+
+    def preview(self) -> ForgetReport:
+        """Return what :meth:`run` would do."""
+        freed = 0
+        for key, versions in self._by_name():
+            packed = _real_packs(read_state(self._backend, Area.WORKSPACE, key))
+            in_packs = Numbers(run for pack in packed for run in pack.numbers)
+            freed += sum(v.size_bytes for v in versions if v.number not in in_packs)
+            freed += sum(self._share(key, pack, versions) for pack in packed)
+        return self._report(freed)
+
+    def run(self) -> ForgetReport:
+        """Let go, and return what was done.
+
+        Durable step by step, and idempotent. No reader shows a version that is let go of, from the
+        first step on; its bytes are deleted last.
+
+        Raises:
+            IntegrityError: A pack is damaged; nothing was deleted of it.
+            Conflict: Somebody else packs the notebook at this moment.
+        """
+        finished = self._finish()
+        self._claim(self._key, runs_of(self._numbers(self._drops)))
+        freed = sum(self._forget(key, versions) for key, versions in self._by_name())
+        return replace(self._report(freed), finished=finished)
+
+    def _report(self, freed: int) -> ForgetReport:
+        return ForgetReport(
+            key=self._key,
+            kept=self._kept,
+            forgotten=runs_of(self._numbers(self._drops)),
+            versions=len(self._drops),
+            freed_bytes=freed,
+        )
+
+    def _numbers(self, versions: Sequence[Version]) -> list[int]:
+        return [version.number for version in versions if version.number is not None]
+
+    def _by_name(self) -> list[tuple[NotebookKey, list[Version]]]:
+        groups = groupby(self._drops, key=lambda version: version.key)
+        return [(key, list(versions)) for key, versions in groups]
+
+    def _without_locked(self, kept: list[Kept]) -> list[Kept]:
+        """Keep what the store would not delete. A request for each version that would go."""
+
+        def look(each: Kept) -> Kept:
+            if each.reasons or each.version.missing:
+                return each
+            data_key = self._backend.layout.data_key(Area.WORKSPACE, each.version.key)
+            try:
+                head = self._backend.store.head(data_key, each.version.version_id)
+            except (VersionNotFound, IntegrityError):
+                return each
+            is_locked = head.locked_until is not None and head.locked_until > self._act.now
+            return replace(each, reasons=(LOCKED,)) if is_locked else each
+
+        return list(self._backend.parallel.map(look, kept))
+
+    def _share(self, key: NotebookKey, pack: Pack, versions: Sequence[Version]) -> int:
+        """Return about how much of a pack is of *versions*."""
+        try:
+            table = self._packs.named_table(self._packs.place(Area.WORKSPACE, key, pack))
+        except (VersionNotFound, IntegrityError):
+            return 0
+        going = Numbers(runs_of(self._numbers(versions)))
+        whole = sum(packed.size_bytes for packed in table.versions)
+        part = sum(packed.size_bytes for packed in table.versions if packed.number in going)
+        return pack.size_bytes * part // whole if whole else 0
+
+    def _forget(self, key: NotebookKey, versions: Sequence[Version]) -> int:
+        """Let go of versions under one name; return how many bytes that frees."""
+        going = runs_of(self._numbers(versions))
+        state = read_state(self._backend, Area.WORKSPACE, key)
+        touched = [p for p in _real_packs(state) if tuple(subtract(p.numbers, going)) != p.numbers]
+        again = self._plain_again(key, state, going)
+        files = list(self._packed_anew(key, touched, going))
+        for file in files:
+            self._verify(key, file)
+        self._claim(key, going, touched, files)
+        plain = self._plain(key)
+        free = [again.get(v.version_id, v.version_id) for v in versions]
+        free = [version_id for version_id in free if version_id in plain]
+        stay = remove_versions(self._backend, self._data_key(key), free)
+        named = {file.pack.digest for file in files}
+        for pack in touched:
+            if pack.digest not in named:
+                place = self._packs.place(Area.WORKSPACE, key, pack)
+                remove_pack(self._backend, place.object_key)
+        remove_unused(self._backend, key, self._act.now)
+        freed = sum(plain[version_id] for version_id in free if version_id not in stay)
+        before, after = (sum(p.size_bytes for p in ps) for ps in (touched, [f.pack for f in files]))
+        return freed + before - after
+
+    def _data_key(self, key: NotebookKey) -> str:
+        return self._backend.layout.data_key(Area.WORKSPACE, key)
+
+    def _plain(self, key: NotebookKey) -> dict[VersionId, int]:
+        """Return the plain versions under a name, and their sizes."""
+        listed = entries_of(self._backend.store, self._data_key(key))
+        return {e.version_id: e.size_bytes for e in listed if not e.is_delete_marker}
+
+    def _plain_again(
+        self, key: NotebookKey, state: State | None, going: Runs
+    ) -> dict[VersionId, VersionId]:
+        """Return under which version IDs those are plain that were packed once."""
+        if state is None:
+            return {}
+        numbers = Numbers(going)
+        return {
+            packed.version_id: packed.plain_as
+            for _, table in self._packs.tables(Area.WORKSPACE, key, state)
+            for packed in table.versions
+            if packed.plain_as is not None and packed.number in numbers
+        }
+
+    def _packed_anew(self, key: NotebookKey, packs: Sequence[Pack], going: Runs) -> list[PackFile]:
+        """Store what stays of *packs* in new ones."""
+        numbers = Numbers(going)
+        places = [self._packs.place(Area.WORKSPACE, key, pack) for pack in packs]
+        staying = sorted(
+            (
+                Located(place=place, packed=packed)
+                for place in places
+                for packed in self._packs.named_table(place).versions
+                if packed.number not in numbers
+            ),
+            key=lambda located: located.packed.number,
+        )
+        loaded = ((each.packed, self._packs.read(each).data) for each in staying)
+        files = []
+        for file in Packer(Area.WORKSPACE, key).pack(loaded):
+            put_pack(self._backend, self._packs, key, file, self._act)
+            files.append(replace(file, data=b""))
+        return files
+
+    def _verify(self, key: NotebookKey, file: PackFile) -> None:
+        place = self._packs.place(Area.WORKSPACE, key, file.pack)
+        for packed, digest in self._packs.verify(place):
+            if digest != packed.digest:
+                raise IntegrityError(
+                    f"v{packed.number} in the {place.what} is not what was packed.",
+                    hint="Nothing was deleted. Run the command again.",
+                )
+
+    def _claim(
+        self,
+        key: NotebookKey,
+        going: Runs,
+        touched: Sequence[Pack] = (),
+        files: Sequence[PackFile] = (),
+    ) -> None:
+        """Say in a new state what is let go of, and where the rest is.
+
+        Raises:
+            Conflict: Somebody else packs at this moment.
+        """
+
+        def change(state: State) -> State | None:
+            if not set(touched) <= set(state.packs):
+                raise Conflict(f"Somebody else packs {key}.", hint="Run the command again.")
+            kept = [pack for pack in state.packs if pack not in touched]
+            packs = (*without_numbers(kept, going), *(file.pack for file in files))
+            forgotten = tuple(merged([*state.forgotten, *going]))
+            after = replace(state, packs=packs, forgotten=forgotten)
+            return None if after == state else after
+
+        if going:
+            change_by(self._backend, key, change, self._act, "forget")
+
+    def _finish(self) -> int:
+        """Delete what an earlier run has let go of, and left; return how many versions."""
+        if self._state is None or not self._state.forgotten:
+            return 0
+        finished = 0
+        names = {self._key, *(segment.key for segment in self._state.segments)}
+        for key in sorted(names):
+            left = leftovers(self._backend, key)
+            finished += len(left) - len(remove_versions(self._backend, self._data_key(key), left))
+        return finished
+
+
+def leftovers(backend: Backend, key: NotebookKey) -> list[VersionId]:
+    """Return the plain versions under a name that were let go of, and are there still."""
+    state = read_state(backend, Area.WORKSPACE, key)
+    manifest = Manifest(backend, Area.WORKSPACE, key)
+    newest = manifest.newest()
+    if state is None or not state.forgotten or newest is None:
+        return []
+    forgotten = Numbers(state.forgotten)
+    listed = {
+        entry.version_id
+        for entry in entries_of(backend.store, backend.layout.data_key(Area.WORKSPACE, key))
+    }
+    return [
+        record.version_id
+        for record in manifest.back_from(newest, newest.first)
+        if record.number in forgotten and record.version_id in listed
+    ]
+
+
+def _real_packs(state: State | None) -> list[Pack]:
+    return [pack for pack in (state.packs if state is not None else ()) if not pack.is_plain]

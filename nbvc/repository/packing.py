@@ -1,0 +1,385 @@
+"""Move cold versions of a notebook into packs, and none of them out of reach.
+
+The order of things keeps every version readable at any moment, whoever dies when: the pack is
+written, read back and compared with the records; a new state names it; only then are the plain
+versions deleted. What a run that was cut off has left undone, the next one does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from nbvc.errors import AccessDenied, IntegrityError, PreconditionFailed, VersionNotFound
+from nbvc.manifest.metadata import DIGEST
+from nbvc.manifest.packs import MAX_VERSION_BYTES, Loaded, Packed, Packer, PackFile
+from nbvc.manifest.runs import Numbers, Runs, subtract
+from nbvc.manifest.states import Pack, State
+from nbvc.model import Area, Digest, NotebookKey, Version, VersionId
+from nbvc.repository.acts import Act
+from nbvc.repository.backend import Backend
+from nbvc.repository.history import History
+from nbvc.repository.packs import PackPlace, Packs
+from nbvc.repository.states import change_by, read_state
+from nbvc.repository.traffic import Traffic, read_ahead
+from nbvc.repository.transfer import entries_of
+from nbvc.stores.base import WRITE_ID, Blob, Create, Overwrite
+
+PACK_TYPE = "application/zstd"
+DEFAULT_OLDER_THAN = timedelta(days=30)
+DEFAULT_KEEP_NEWEST = 10
+
+UNUSED_AFTER = timedelta(days=7)
+"""Age, by the store's clock against ours, from which a pack that no state names is nobody's: longer
+than any packing takes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackRules:
+    """Which versions are cold. Tagged and published ones and the newest one never are.
+
+    Attributes:
+        older_than: Age from which a version is cold.
+        keep_newest: How many of the newest versions stay plain, whatever their age.
+        now: The present time, in UTC.
+    """
+
+    older_than: timedelta = DEFAULT_OLDER_THAN
+    keep_newest: int = DEFAULT_KEEP_NEWEST
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cold:
+    """What may be packed of one notebook under one of its names.
+
+    Attributes:
+        key: The name that holds the bytes.
+        versions: The versions, oldest first.
+        unfinished: Versions that an earlier run packed, and was cut off before it removed the plain
+            ones.
+    """
+
+    key: NotebookKey
+    versions: tuple[Version, ...] = ()
+    unfinished: tuple[Version, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackReport:
+    """What was packed, or would be.
+
+    Attributes:
+        key: The notebook.
+        versions: Versions that lie in a pack now and did not before.
+        plain_bytes: Their length, as it was.
+        packed_bytes: Length of the new packs; 0 where nothing was done.
+        locked: Versions that stay plain, or stay plain as well, for they are locked.
+        skipped: Versions that stay plain, for they are too large, or damaged.
+        finished: Versions that an earlier run had packed, and of which the plain ones are removed
+            now.
+    """
+
+    key: NotebookKey
+    versions: int = 0
+    plain_bytes: int = 0
+    packed_bytes: int = 0
+    locked: int = 0
+    skipped: int = 0
+    finished: int = 0
+
+
+def find_cold(backend: Backend, key: NotebookKey, rules: PackRules) -> list[Cold]:
+    """Return what may be packed of *key*, under each of its names. Nothing is written.
+
+    Raises:
+        IntegrityError: Its index is damaged.
+    """
+    history = History(backend, Area.WORKSPACE, key)
+    names: list[tuple[NotebookKey, Version]] = []
+    recorded = 0
+    for version in history.versions():
+        if version.number is None:
+            continue
+        recorded += 1
+        is_named = bool(version.tags) or version.published
+        is_warm = recorded <= max(rules.keep_newest, 1)
+        is_young = version.saved_at > rules.now - rules.older_than
+        if not (is_named or is_warm or is_young or version.missing):
+            names.append((version.key, version))
+    names.reverse()
+    return [
+        found
+        for name, versions in groupby(names, key=lambda pair: pair[0])
+        if (found := _cold(backend, name, [version for _, version in versions])) is not None
+    ]
+
+
+def _cold(backend: Backend, key: NotebookKey, versions: Sequence[Version]) -> Cold | None:
+    state = read_state(backend, Area.WORKSPACE, key)
+    packs = state.packs if state is not None else ()
+    packed = Numbers(run for pack in packs if not pack.is_plain for run in pack.numbers)
+    again = Numbers(run for pack in packs if pack.is_plain for run in pack.numbers)
+    data_key = backend.layout.data_key(Area.WORKSPACE, key)
+    listed = list(entries_of(backend.store, data_key))
+    current = next((e.version_id for e in listed if not e.is_delete_marker), None)
+    plain = {entry.version_id for entry in listed} - {current}
+    found = Cold(
+        key=key,
+        versions=tuple(
+            v
+            for v in versions
+            if v.number not in packed and (v.version_id in plain or v.number in again)
+        ),
+        unfinished=tuple(v for v in versions if v.number in packed and v.version_id in plain),
+    )
+    return found if found.versions or found.unfinished else None
+
+
+class Packing:
+    """Packs what is cold of one notebook under one name.
+
+    Args:
+        backend: The store, in which packed versions can be read.
+        packs: Reads packs.
+        cold: What to pack.
+        act: Who packs.
+    """
+
+    def __init__(self, backend: Backend, packs: Packs, cold: Cold, act: Act) -> None:
+        self._backend, self._packs = backend, packs
+        self._cold, self._act = cold, act
+        self._data_key = backend.layout.data_key(Area.WORKSPACE, cold.key)
+        self._digests = {v.number: v.digest for v in (*cold.versions, *cold.unfinished)}
+        self._report = PackReport(key=cold.key)
+
+    def preview(self) -> PackReport:
+        """Return what :meth:`run` would do, but for the length of the packs."""
+        small = [v for v in self._cold.versions if v.size_bytes <= MAX_VERSION_BYTES]
+        return PackReport(
+            key=self._cold.key,
+            versions=len(small),
+            plain_bytes=sum(version.size_bytes for version in small),
+            skipped=len(self._cold.versions) - len(small),
+            finished=len(self._cold.unfinished),
+        )
+
+    def run(self) -> PackReport:
+        """Pack, and return what was done.
+
+        Durable step by step, and idempotent: a version is deleted only after a state that names its
+        verified pack was claimed.
+
+        Raises:
+            IntegrityError: A pack is not in the store as it was written; nothing was deleted.
+        """
+        self._finish()
+        with closing(self._loaded()) as loaded:
+            for file in Packer(Area.WORKSPACE, self._cold.key).pack(loaded):
+                self._keep(file)
+        remove_unused(self._backend, self._cold.key, self._act.now)
+        return self._report
+
+    def _loaded(self) -> Generator[Loaded, None, None]:
+        """Yield the versions that can be packed, with their bytes."""
+        small = [v for v in self._cold.versions if v.size_bytes <= MAX_VERSION_BYTES]
+        self._count(skipped=len(self._cold.versions) - len(small))
+        traffic = Traffic(versions_total=len(small), progress=None)
+        for version, blob in read_ahead(
+            small,
+            self._read,
+            size_of=lambda version: version.size_bytes,
+            parallel=self._backend.parallel,
+            traffic=traffic,
+        ):
+            if blob is None or Digest.of(blob.data) != version.digest:
+                self._count(skipped=1)  # damaged or gone: check says so, and repair knows how
+            elif blob.locked_until is not None and blob.locked_until > self._act.now:
+                self._count(locked=1)
+            elif version.number is not None:
+                yield packed_from(version.number, version.version_id, blob), blob.data
+
+    def _read(self, version: Version) -> Blob | None:
+        try:
+            return self._backend.store.get(self._data_key, version.version_id)
+        except (VersionNotFound, IntegrityError):
+            return None
+
+    def _keep(self, file: PackFile) -> None:
+        """Store a pack, verify it, name it in a new state, and remove what it holds."""
+        place = put_pack(self._backend, self._packs, self._cold.key, file, self._act)
+        verified = self._verified(place)
+        before: list[Packed] = []
+
+        def change(state: State) -> State | None:
+            if any(overlaps(pack, file.pack) for pack in state.packs if not pack.is_plain):
+                return None  # somebody else packs at this moment
+            before[:] = self._plain_again(state, file)
+            others = without_numbers(state.packs, file.pack.numbers)
+            return replace(state, packs=(*others, file.pack))
+
+        claimed = change_by(self._backend, self._cold.key, change, self._act, "pack")
+        if claimed is None or file.pack not in claimed.packs:
+            return
+        removed = [
+            *verified,
+            *(packed.plain_as for packed in before if packed.plain_as is not None),
+        ]
+        locked = len(remove_versions(self._backend, self._data_key, removed))
+        self._count(
+            versions=len(file.table.versions),
+            plain_bytes=sum(packed.size_bytes for packed in file.table.versions),
+            packed_bytes=file.pack.size_bytes,
+            locked=locked,
+        )
+
+    def _plain_again(self, state: State, file: PackFile) -> list[Packed]:
+        """Return what a pack holds now and was made plain again before, under other version IDs."""
+        numbers = Numbers(file.pack.numbers)
+        tables = self._packs.tables(Area.WORKSPACE, self._cold.key, state)
+        return [
+            packed
+            for place, table in tables
+            if place.pack.is_plain
+            for packed in table.versions
+            if packed.number in numbers
+        ]
+
+    def _finish(self) -> None:
+        """Remove the plain versions of what an earlier run has packed, once that is verified."""
+        if not self._cold.unfinished:
+            return
+        state = read_state(self._backend, Area.WORKSPACE, self._cold.key)
+        packs = [pack for pack in (state.packs if state else ()) if not pack.is_plain]
+        for pack in packs:
+            numbers = Numbers(pack.numbers)
+            versions = [v for v in self._cold.unfinished if v.number in numbers]
+            free = {v.version_id for v in versions if not self._is_locked(v)}
+            if free:
+                place = self._packs.place(Area.WORKSPACE, self._cold.key, pack)
+                done = free & self._verified(place)
+                locked = len(remove_versions(self._backend, self._data_key, done))
+                self._count(finished=len(done) - locked)
+            self._count(locked=len(versions) - len(free))
+
+    def _is_locked(self, version: Version) -> bool:
+        try:
+            head = self._backend.store.head(self._data_key, version.version_id)
+        except VersionNotFound:
+            return False
+        return head.locked_until is not None and head.locked_until > self._act.now
+
+    def _verified(self, place: PackPlace) -> set[VersionId]:
+        """Read a pack from the store, and return what in it is what the records say, to the byte.
+
+        Raises:
+            IntegrityError: Something is not.
+        """
+        verified: set[VersionId] = set()
+        for packed, digest in self._packs.verify(place):
+            if digest != packed.digest or self._digests.get(packed.number, digest) != digest:
+                raise IntegrityError(
+                    f"v{packed.number} in the {place.what} is not what was packed.",
+                    hint="Nothing was deleted. Run the command again.",
+                )
+            verified.add(packed.version_id)
+        return verified
+
+    def _count(self, **counts: int) -> None:
+        more = {name: getattr(self._report, name) + n for name, n in counts.items()}
+        self._report = replace(self._report, **more)
+
+
+def packed_from(number: int, version_id: VersionId, blob: Blob) -> Packed:
+    """Return what a pack keeps of a version, but for its place."""
+    return Packed(
+        number=number,
+        digest=Digest.of(blob.data),
+        version_id=version_id,
+        size_bytes=len(blob.data),
+        modified_at=blob.modified_at,
+        etag=blob.etag,
+        metadata=blob.metadata,
+    )
+
+
+def put_pack(
+    backend: Backend, packs: Packs, key: NotebookKey, file: PackFile, act: Act
+) -> PackPlace:
+    """Store a pack, and return where. Durable; idempotent, for its name is made of its bytes."""
+    place = packs.place(Area.WORKSPACE, key, file.pack)
+    with suppress(PreconditionFailed):  # a run that was cut off has left it there
+        backend.store.put(
+            place.object_key,
+            file.data,
+            mode=Create() if backend.capabilities.conditional_create else Overwrite(),
+            metadata={WRITE_ID: act.write_id, DIGEST: file.pack.digest},
+            content_type=PACK_TYPE,
+        )
+    return place
+
+
+def remove_versions(
+    backend: Backend, data_key: str, version_ids: Iterable[VersionId]
+) -> set[VersionId]:
+    """Delete versions for good; return those that stay, for they are locked."""
+
+    def remove(version_id: VersionId) -> VersionId | None:
+        try:
+            backend.store.delete_version(data_key, version_id)
+        except AccessDenied:
+            return version_id
+        return None
+
+    return {stays for stays in backend.parallel.map(remove, version_ids) if stays is not None}
+
+
+def remove_pack(backend: Backend, object_key: str) -> None:
+    """Delete a pack that no state names any more. Idempotent."""
+    with suppress(AccessDenied):  # locked by a rule of the bucket: it is in nobody's way
+        for entry in list(entries_of(backend.store, object_key)):
+            backend.store.delete_version(object_key, entry.version_id)
+
+
+def remove_unused(backend: Backend, key: NotebookKey, now: datetime) -> int:
+    """Delete packs that no state names, and that nobody can be making; return how many.
+
+    1 request, and a few for each of them.
+    """
+    prefix = backend.layout.packs(Area.WORKSPACE, key)
+    listed = list(backend.store.list_keys(prefix))
+    if not listed:
+        return 0
+    state = read_state(backend, Area.WORKSPACE, key)
+    named = {
+        backend.layout.pack_key(Area.WORKSPACE, key, pack.digest)
+        for pack in (state.packs if state else ())
+    }
+    unused = [
+        entry.key
+        for entry in listed
+        if entry.key not in named and entry.modified_at < now - UNUSED_AFTER
+    ]
+    for object_key in unused:
+        remove_pack(backend, object_key)
+    return len(unused)
+
+
+def overlaps(one: Pack, other: Pack) -> bool:
+    """Return whether two packs are named for the same version."""
+    return any(
+        first <= other_last and other_first <= last
+        for first, last in one.numbers
+        for other_first, other_last in other.numbers
+    )
+
+
+def without_numbers(packs: Iterable[Pack], numbers: Runs) -> Iterator[Pack]:
+    """Yield *packs* as they are named once *numbers* are found elsewhere, or nowhere."""
+    for pack in packs:
+        left = tuple(subtract(pack.numbers, numbers))
+        if left:
+            yield replace(pack, numbers=left)

@@ -1,0 +1,233 @@
+"""Make packed versions plain again, so that any tool can read them.
+
+A store gives every version that is written a new version ID and the place on top, so this takes
+three steps: the versions are written as they were, oldest first; what was current is put on top
+again; and a new state names a table of their new IDs, by which they are found from then on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
+from typing import TypeVar
+
+from nbvc.errors import Conflict, VersionNotFound
+from nbvc.manifest.metadata import NUMBER, Provenance, from_metadata
+from nbvc.manifest.packs import MAX_PACKED_VERSIONS, Packed, Packer
+from nbvc.manifest.runs import runs_of
+from nbvc.manifest.states import Pack, State
+from nbvc.model import Area, NotebookKey, VersionId
+from nbvc.repository.acts import Act
+from nbvc.repository.backend import Backend
+from nbvc.repository.packing import (
+    put_pack,
+    remove_pack,
+    remove_unused,
+    without_numbers,
+)
+from nbvc.repository.packs import Located, Packs
+from nbvc.repository.states import change_by, read_state
+from nbvc.repository.transfer import entries_of
+from nbvc.stores.base import NOTEBOOK_TYPE, Blob, Overwrite, VersionEntry
+
+MAX_PUT_BACK = 20
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnpackReport:
+    """What was made plain again, or would be.
+
+    Attributes:
+        key: The notebook.
+        versions: Versions that are plain now and were not before.
+        plain_bytes: Their length.
+        packed_bytes: Length of the packs that are not needed any more.
+    """
+
+    key: NotebookKey
+    versions: int = 0
+    plain_bytes: int = 0
+    packed_bytes: int = 0
+
+
+class Unpacking:
+    """Makes all packed versions of one notebook, under one name, plain again.
+
+    While it writes, the object under the notebook's own key is an older version; the last thing it
+    writes there is what was current before. A run that was cut off is finished by the next one.
+
+    Args:
+        backend: The store, in which packed versions can be read.
+        packs: Reads packs.
+        key: The name that holds the bytes.
+        act: Who unpacks.
+    """
+
+    def __init__(self, backend: Backend, packs: Packs, key: NotebookKey, act: Act) -> None:
+        self._backend, self._packs = backend, packs
+        self._key, self._act = key, act
+        self._data_key = backend.layout.data_key(Area.WORKSPACE, key)
+        self._state = read_state(backend, Area.WORKSPACE, key)
+
+    def preview(self) -> UnpackReport:
+        """Return what :meth:`run` would do."""
+        located = list(self._located())
+        return UnpackReport(
+            key=self._key,
+            versions=len(located),
+            plain_bytes=sum(each.packed.size_bytes for each in located),
+            packed_bytes=sum(pack.size_bytes for pack in self._real_packs()),
+        )
+
+    def run(self) -> UnpackReport:
+        """Unpack, and return what was done. Nothing is deleted before a state says where it is.
+
+        Raises:
+            IntegrityError: A pack is damaged, or something is not in the store as it was written.
+        """
+        located = list(self._located())
+        if not located:
+            return UnpackReport(key=self._key)
+        landed = self._landed(located)
+        plain: list[Packed] = []
+        for each in located:
+            plain_as = landed.get(each.packed.number) or self._write(self._packs.read(each), each)
+            plain.append(replace(each.packed, frame=0, start=0, plain_as=plain_as))
+        self._put_back()
+        named = {pack.digest for pack in self._claim(plain).packs}
+        removed = [pack for pack in self._real_packs() if pack.digest not in named]
+        for pack in removed:
+            place = self._packs.place(Area.WORKSPACE, self._key, pack)
+            remove_pack(self._backend, place.object_key)
+        remove_unused(self._backend, self._key, self._act.now)
+        return UnpackReport(
+            key=self._key,
+            versions=len(plain),
+            plain_bytes=sum(packed.size_bytes for packed in plain),
+            packed_bytes=sum(pack.size_bytes for pack in removed),
+        )
+
+    def _real_packs(self) -> list[Pack]:
+        return [pack for pack in (self._state.packs if self._state else ()) if not pack.is_plain]
+
+    def _located(self) -> Iterator[Located]:
+        """Yield the packed versions, oldest first."""
+        if self._state is None:
+            return
+        state = replace(self._state, packs=tuple(self._real_packs()))
+        found = [
+            Located(place=place, packed=packed)
+            for place, table in self._packs.tables(Area.WORKSPACE, self._key, state)
+            for packed in table.versions
+        ]
+        yield from sorted(found, key=lambda each: each.packed.number)
+
+    def _landed(self, located: list[Located]) -> dict[int, VersionId]:
+        """Return what an earlier run has written already, by number. A request for each."""
+        writes = {
+            each.packed.number: from_metadata(each.packed.metadata).write_id for each in located
+        }
+        sizes = {each.packed.size_bytes for each in located}
+        landed: dict[int, VersionId] = {}
+        for entry in entries_of(self._backend.store, self._data_key):
+            if entry.is_delete_marker or entry.size_bytes not in sizes:
+                continue
+            said = self._said(entry)
+            if said.number in writes and said.write_id == writes[said.number]:
+                landed[said.number] = entry.version_id
+        return landed
+
+    def _write(self, blob: Blob, located: Located) -> VersionId:
+        stored = self._backend.store.put(
+            self._data_key,
+            blob.data,
+            mode=Overwrite(),
+            metadata={**blob.metadata, NUMBER: str(located.packed.number)},
+            content_type=NOTEBOOK_TYPE,
+        )
+        return stored.version_id
+
+    def _put_back(self) -> None:
+        """Put on top again what was written last, by whomever but an unpacking.
+
+        Raises:
+            Conflict: Others save at every moment.
+        """
+        for _ in range(MAX_PUT_BACK):
+            covering, last = self._top()
+            if last is None or not covering:
+                return
+            if last.is_delete_marker:
+                self._backend.store.delete(self._data_key)
+                return
+            head = self._backend.store.head(self._data_key, last.version_id)
+            self._backend.store.copy(
+                self._data_key, last.version_id, self._data_key, metadata=head.metadata
+            )
+            if self._is_covered_by_its_copy(last):
+                return
+        raise Conflict(f"{self._key} is being saved by many others.", hint="Run the command again.")
+
+    def _top(self) -> tuple[int, VersionEntry | None]:
+        """Return the newest entry that is no unpacked version, and how many of those cover it."""
+        covering = 0
+        for entry in entries_of(self._backend.store, self._data_key):
+            if entry.is_delete_marker or self._said(entry).number is None:
+                return covering, entry
+            covering += 1
+        return covering, None
+
+    def _is_covered_by_its_copy(self, last: VersionEntry) -> bool:
+        """Return whether nobody saved between the look at what was last, and its copy."""
+        above = takewhile(
+            lambda entry: entry.version_id != last.version_id,
+            entries_of(self._backend.store, self._data_key),
+        )
+        others = [e for e in above if e.is_delete_marker or self._said(e).number is None]
+        return len(others) == 1
+
+    def _said(self, entry: VersionEntry) -> Provenance:
+        try:
+            head = self._backend.store.head(self._data_key, entry.version_id)
+        except VersionNotFound:
+            return Provenance()
+        return from_metadata(head.metadata)
+
+    def _claim(self, plain: list[Packed]) -> State:
+        """Name in a new state where the versions are now.
+
+        Raises:
+            Conflict: Somebody else packs or unpacks at this moment.
+        """
+        packer = Packer(Area.WORKSPACE, self._key)
+        tables = [packer.table_of(part) for part in _parts(plain, MAX_PACKED_VERSIONS)]
+        for table in tables:
+            put_pack(self._backend, self._packs, self._key, table, self._act)
+        numbers = runs_of(packed.number for packed in plain)
+        before = self._real_packs()
+
+        def change(state: State) -> State | None:
+            if [pack for pack in state.packs if not pack.is_plain] != before:
+                return None
+            others = without_numbers(state.packs, numbers)
+            return replace(state, packs=(*others, *(table.pack for table in tables)))
+
+        state = change_by(self._backend, self._key, change, self._act, "unpack")
+        if state is None or not all(table.pack in state.packs for table in tables):
+            raise Conflict(f"Somebody else packs {self._key}.", hint="Run the command again.")
+        return state
+
+
+def _parts(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def names_of(backend: Backend, key: NotebookKey) -> list[NotebookKey]:
+    """Return all names of a notebook, the earliest first. 1 or 2 requests."""
+    state = read_state(backend, Area.WORKSPACE, key)
+    earlier = [segment.key for segment in state.segments] if state is not None else []
+    return list(dict.fromkeys([*earlier, key]))
