@@ -143,6 +143,9 @@ ScopeArgument = Annotated[
         show_default=False,
     ),
 ]
+ApplyOption = Annotated[
+    bool, typer.Option("--apply", help="Do it. Without, only say what would be done.")
+]
 AllOption = Annotated[bool, typer.Option("--all", help="The whole store, not only your namespace.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 DryRunOption = Annotated[

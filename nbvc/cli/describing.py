@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from nbvc.repository import Listed, Repository
     from nbvc.repository.checking import CheckOptions, CheckReport
     from nbvc.repository.findings import Finding
+    from nbvc.repository.forgetting import ForgetReport
     from nbvc.repository.mendings import Mending
+    from nbvc.repository.packing import PackReport
     from nbvc.repository.repairing import RepairReport
+    from nbvc.repository.unpacking import UnpackReport
     from nbvc.workspace.delivering import Delivery
     from nbvc.workspace.outbox import Waiting
     from nbvc.workspace.results import NotebookStatus, PublishResult, SaveResult, Status
@@ -190,6 +193,37 @@ def repaired(report: RepairReport, mendings: Sequence[Mending]) -> dict[str, Any
         "notebooks": report.notebooks,
         "mendings": [mending(made) for made in mendings],
         "remaining": [finding(found) for found in report.remaining],
+    }
+
+
+def shrunk(reports: Sequence[PackReport | UnpackReport], *, applied: bool) -> dict[str, Any]:
+    """Return what was done as ``pack --json`` and ``unpack --json`` print it."""
+    return {"applied": applied, "notebooks": [asdict(report) for report in reports]}
+
+
+def forgotten(reports: Sequence[ForgetReport], *, applied: bool) -> dict[str, Any]:
+    """Return what was let go of as ``forget --json`` prints it."""
+    return {
+        "applied": applied,
+        "notebooks": [
+            {
+                "key": report.key,
+                "kept": [
+                    {
+                        "number": kept.version.number,
+                        "version_id": kept.version.version_id,
+                        "saved_at": kept.version.saved_at,
+                        "reasons": list(kept.reasons),
+                    }
+                    for kept in report.kept
+                ],
+                "forgotten": [list(run) for run in report.forgotten],
+                "versions": report.versions,
+                "freed_bytes": report.freed_bytes,
+                "finished": report.finished,
+            }
+            for report in reports
+        ],
     }
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from nbvc.cli import describing
 from nbvc.cli.checking import finding_line
-from nbvc.cli.context import AllOption, JsonOption, ScopeArgument, State, state_of
+from nbvc.cli.context import AllOption, ApplyOption, JsonOption, ScopeArgument, State, state_of
 from nbvc.cli.output import count
 from nbvc.errors import IntegrityError, InvalidInput
 from nbvc.text import typed
@@ -29,9 +29,7 @@ def repair(
     context: typer.Context,
     path: ScopeArgument = None,
     everything: AllOption = False,
-    apply: Annotated[
-        bool, typer.Option("--apply", help="Do it. Without, only say what would be done.")
-    ] = False,
+    apply: ApplyOption = False,
     json: JsonOption = False,
 ) -> None:
     """Mend what nbvc check finds. Says what it would do, and does it with --apply.

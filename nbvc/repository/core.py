@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from nbvc.errors import StoreNotFound
@@ -271,49 +272,56 @@ class Repository:
         publishing.unpublish(self._backend, key, act)
 
     def pack(
-        self, key: NotebookKey, rules: PackRules, act: Act, *, apply: bool
-    ) -> list[PackReport]:
+        self, keys: Iterable[NotebookKey], rules: PackRules, act: Act, *, apply: bool
+    ) -> Iterator[PackReport]:
         """Move cold versions into packs; see :mod:`nbvc.repository.packing`.
 
-        Returns:
+        Yields:
             What was done, or without *apply* what would be, for each name that holds some.
         """
         from nbvc.repository import packing
 
         self.require_prepared()
-        work = [
-            packing.Packing(self._backend, self._packed.packs, cold, act)
-            for cold in packing.find_cold(self._backend, key, rules)
-        ]
-        return [each.run() if apply else each.preview() for each in work]
+        find = partial(packing.find_cold, self._backend, rules=rules)
+        for found in self._backend.parallel.map(find, keys):
+            for cold in found:
+                work = packing.Packing(self._backend, self._packed.packs, cold, act)
+                yield work.run() if apply else work.preview()
 
-    def unpack(self, key: NotebookKey, act: Act, *, apply: bool) -> list[UnpackReport]:
+    def unpack(
+        self, keys: Iterable[NotebookKey], act: Act, *, apply: bool
+    ) -> Iterator[UnpackReport]:
         """Make packed versions plain again; see :mod:`nbvc.repository.unpacking`.
 
-        Returns:
+        Yields:
             What was done, or without *apply* what would be, for each name that has some.
         """
         from nbvc.repository import unpacking
 
         self.require_prepared()
-        work = [
-            unpacking.Unpacking(self._backend, self._packed.packs, name, act)
-            for name in unpacking.names_of(self._backend, key)
-        ]
-        reports = [each.run() if apply else each.preview() for each in work]
-        return [report for report in reports if report.versions]
+        find = partial(unpacking.packed_names, self._backend)
+        for names in self._backend.parallel.map(find, keys):
+            for name in names:
+                work = unpacking.Unpacking(self._backend, self._packed.packs, name, act)
+                yield work.run() if apply else work.preview()
 
-    def forget(self, key: NotebookKey, rules: KeepRules, act: Act, *, apply: bool) -> ForgetReport:
+    def forget(
+        self, keys: Iterable[NotebookKey], rules: KeepRules, act: Act, *, apply: bool
+    ) -> Iterator[ForgetReport]:
         """Let go of versions for good; see :mod:`nbvc.repository.forgetting`.
 
-        Returns:
-            What was done, or without *apply* what would be.
+        Yields:
+            What was done, or without *apply* what would be, for each notebook.
         """
         from nbvc.repository import forgetting
 
         self.require_prepared()
-        work = forgetting.Forgetting(self._backend, self._packed.packs, key, rules, act)
-        return work.run() if apply else work.preview()
+
+        def look(key: NotebookKey) -> forgetting.Forgetting:
+            return forgetting.Forgetting(self._backend, self._packed.packs, key, rules, act)
+
+        for work in self._backend.parallel.map(look, keys):
+            yield work.run() if apply else work.preview()
 
     def set_tag(
         self, key: NotebookKey, name: str, number: int, act: Act, *, move: bool = False

@@ -100,7 +100,9 @@ class Forgetting:
             Conflict: Somebody else packs the notebook at this moment.
         """
         finished = self._finish()
-        self._claim(self._key, runs_of(self._numbers(self._drops)))
+        # What lies under earlier names is shown under this one.
+        earlier = [version for version in self._drops if version.key != self._key]
+        self._claim(self._key, runs_of(self._numbers(earlier)))
         freed = sum(self._forget(key, versions) for key, versions in self._by_name())
         return replace(self._report(freed), finished=finished)
 

@@ -39,6 +39,7 @@ def set_tag(
 
     Raises:
         InvalidRef: *name* cannot be a tag.
+        VersionNotFound: Somebody has let go of that version.
         AlreadyExists: Another version has the tag, and *move* is False.
         InvalidInput: The notebook has 1,000 tags already.
     """
@@ -49,6 +50,11 @@ def set_tag(
         before[0] = state.tags.get(name)
         if before[0] == number:
             return None
+        if state.is_forgotten(number):
+            raise VersionNotFound(
+                f"v{number} of {key} was deleted with nbvc forget.",
+                hint=f"nbvc log {typed(key.rpartition('/')[2])} shows which versions were kept.",
+            )
         if before[0] is not None and not move:
             here = typed(f"{key.rpartition('/')[2]}@v{number}")
             raise AlreadyExists(
@@ -227,7 +233,7 @@ def _copy(backend: Backend, newest: Version, target: str, metadata: Metadata) ->
     try:
         return backend.store.copy(source, newest.version_id, target, metadata=metadata)
     except VersionNotFound as error:
-        raise no_bytes(newest) from error
+        raise no_bytes(backend, newest) from error
 
 
 def _link(

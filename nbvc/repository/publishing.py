@@ -45,7 +45,7 @@ def publish(
     try:
         return _publish(backend, version, key, act, known)
     except VersionNotFound as error:
-        raise no_bytes(version) from error
+        raise no_bytes(backend, version) from error
 
 
 def _publish(

@@ -24,7 +24,7 @@ def read(backend: Backend, version: Version) -> bytes:
         try:
             data = backend.store.get(data_key, version.version_id).data
         except VersionNotFound as error:
-            raise no_bytes(version) from error
+            raise no_bytes(backend, version) from error
         actual = Digest.of(data)
         if digest is None or actual == digest:
             backend.cache.put(f"blobs/{actual}", data)

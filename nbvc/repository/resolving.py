@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from itertools import islice
 
-from nbvc.errors import Ambiguous, NotebookNotFound, VersionNotFound
+from nbvc.errors import Ambiguous, NbvcError, NotebookNotFound, VersionNotFound
 from nbvc.manifest.metadata import from_metadata
 from nbvc.manifest.sealing import format_time
 from nbvc.model import MIN_DIGEST_PREFIX, Area, NotebookKey, Version
@@ -19,6 +20,7 @@ from nbvc.repository.history import (
     read_published,
     version_of,
 )
+from nbvc.repository.states import read_state
 from nbvc.text import typed
 
 MAX_CANDIDATES = 20
@@ -74,14 +76,29 @@ def no_notebook(key: NotebookKey, area: Area) -> NotebookNotFound:
     )
 
 
-def no_bytes(version: Version) -> VersionNotFound:
-    """Return the error for a version that is recorded, and whose bytes the store has lost."""
+def no_bytes(backend: Backend, version: Version) -> VersionNotFound:
+    """Return the error for a version that is recorded, and whose bytes the store has no more.
+
+    1 or 2 requests, to say why.
+    """
     name = typed(version.key.rpartition("/")[2])
+    if _is_forgotten(backend, version):
+        return VersionNotFound(
+            f"{version.name} of {version.key} was deleted with nbvc forget.",
+            hint=f"nbvc log {name} shows which versions were kept.",
+        )
     return VersionNotFound(
         f"{version.name} of {version.key} is missing: the store no longer has its bytes. "
         "A lifecycle rule of the bucket expired it, or somebody deleted it there.",
         hint=f"nbvc log {name} shows which versions are still there.",
     )
+
+
+def _is_forgotten(backend: Backend, version: Version) -> bool:
+    with suppress(NbvcError):  # what is the matter is known already; this only tells more
+        state = read_state(backend, version.area, version.key)
+        return state is not None and state.is_forgotten(version.number or 0)
+    return False
 
 
 def _numbered_back(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from nbvc.errors import IntegrityError, NotebookNotFound
+from nbvc.manifest.layout import Layout
 from nbvc.model import Area, NotebookKey
 from nbvc.repository.backend import Backend
 from nbvc.repository.examining import Examination, examine
@@ -49,6 +50,17 @@ class Scope:
         if Area.WORKSPACE not in self.areas:
             return False
         return key == self.key if self.key is not None else key.startswith(self.prefix)
+
+
+def nothing_there(scope: Scope, layout: Layout) -> NotebookNotFound:
+    """Return the error for a part of a store that a person named, and that has no notebook."""
+    area = scope.areas[0]
+    if scope.key is not None:
+        return no_notebook(scope.key, area)
+    where = scope.prefix or layout.prefix(area)
+    return NotebookNotFound(
+        f"The store has no notebook below {where}.", hint="nbvc ls lists those that it has."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +112,7 @@ class Survey:
         for key in sorted(self._elsewhere):
             yield self._seen(self._examine(scan_one(self._backend, (Area.WORKSPACE,), key)))
         if scope.named and self._is_empty:
-            raise self._nothing()
+            raise nothing_there(scope, self._backend.layout)
 
     def again(self, surveyed: Surveyed) -> Surveyed:
         """Return what there is of a notebook now, in the same areas."""
@@ -111,15 +123,6 @@ class Survey:
         """Return what could not be listed since this was asked last."""
         failures, self._failures = self._failures, []
         return failures
-
-    def _nothing(self) -> NotebookNotFound:
-        area = self._scope.areas[0]
-        if self._scope.key is not None:
-            return no_notebook(self._scope.key, area)
-        where = self._scope.prefix or self._backend.layout.prefix(area)
-        return NotebookNotFound(
-            f"The store has no notebook below {where}.", hint="nbvc ls lists those that it has."
-        )
 
     def _examine(self, scanned: Scanned) -> Surveyed:
         examinations: dict[Area, Examination] = {}

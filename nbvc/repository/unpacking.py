@@ -226,8 +226,17 @@ def _parts(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
         yield items[start : start + size]
 
 
-def names_of(backend: Backend, key: NotebookKey) -> list[NotebookKey]:
-    """Return all names of a notebook, the earliest first. 1 or 2 requests."""
+def packed_names(backend: Backend, key: NotebookKey) -> list[NotebookKey]:
+    """Return the names of a notebook under which versions are packed, the earliest first."""
     state = read_state(backend, Area.WORKSPACE, key)
     earlier = [segment.key for segment in state.segments] if state is not None else []
-    return list(dict.fromkeys([*earlier, key]))
+    names = dict.fromkeys([*earlier, key])
+    return [name for name in names if _is_packed(state if name == key else _state(backend, name))]
+
+
+def _state(backend: Backend, key: NotebookKey) -> State | None:
+    return read_state(backend, Area.WORKSPACE, key)
+
+
+def _is_packed(state: State | None) -> bool:
+    return state is not None and any(not pack.is_plain for pack in state.packs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from nbvc.text import typed
 from nbvc.workspace.choosing import choose_notebook, find_workspace, near_names, near_paths
 from nbvc.workspace.files import find_notebooks, inside, read_file
 from nbvc.workspace.index import Index
+from nbvc.workspace.maintenance import Maintenance
 from nbvc.workspace.outbox import FOLDER as OUTBOX_FOLDER
 from nbvc.workspace.outbox import Outbox
 from nbvc.workspace.owning import KEY_FILE, Owner
@@ -34,8 +35,6 @@ from nbvc.workspace.settings import CONFIG_FILE, CONTROL_FOLDER, EMBEDDED
 
 if TYPE_CHECKING:
     from nbvc.diffing import Diff, DiffOptions
-    from nbvc.repository.checking import Check
-    from nbvc.repository.repairing import Repair
     from nbvc.workspace.delivering import Delivered, Delivery
     from nbvc.workspace.results import CheckoutResult, PublishResult, SaveResult, Status
 
@@ -44,7 +43,7 @@ EMBEDDED_FOLDER = "store"
 PUSH_WAIT_SECONDS = 60.0
 
 
-class Workspace:
+class Workspace(Maintenance):
     """A local folder bound to a store and a namespace. Open one with :meth:`open`.
 
     Paths are strings or ``Path``: absolute, or relative to the working directory. Versions are
@@ -365,68 +364,6 @@ class Workspace:
         else:
             after = self.read(self.resolve(self.folder / chosen, new))
         return diffing.diff(before, after, options)
-
-    def check(
-        self,
-        path: str | Path | None = None,
-        *,
-        everything: bool = False,
-        read_data: bool = False,
-        sample: float = 1.0,
-        seed: str = "",
-        progress: Callable[[int, int], None] | None = None,
-    ) -> Check:
-        """Verify what the store has, without changing anything, and without delivering the outbox.
-
-        Iterate over the result for the findings, which come as a stream; then ask it for its
-        ``report``. What others save meanwhile is no finding.
-
-        Args:
-            path: A notebook or a folder, which need not exist here; ``None``: the whole namespace.
-            everything: Check the whole store, instead of *path*.
-            read_data: Read every record, and compare every byte with its digest. Without, the
-                index is compared with the store's listing: a few requests for a thousand versions.
-            sample: Which share of the versions to read, above 0 up to 1.
-            seed: Decides which ones; the same seed chooses the same ones.
-            progress: Told of versions and bytes so far.
-
-        Raises:
-            NotebookNotFound: There is no notebook of that path; raised while iterating.
-        """
-        from nbvc.repository.checking import CheckOptions
-        from nbvc.workspace import checking
-
-        options = CheckOptions(
-            read_data=read_data, sample=sample, seed=seed, now=self.session.environment.now()
-        )
-        return checking.check(self, path, options, everything=everything, progress=progress)
-
-    def repair(
-        self,
-        path: str | Path | None = None,
-        *,
-        everything: bool = False,
-        apply: bool = False,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> Repair:
-        """Mend what :meth:`check` finds, or only say what would be done.
-
-        Iterate over the result for what is mended, which comes as a stream; then ask it for its
-        ``report``. No version of a notebook is deleted or written over. Idempotent: what was cut
-        off is finished by the next one.
-
-        Args:
-            path: A notebook or a folder, which need not exist here; ``None``: the whole namespace.
-            everything: Repair the whole store, instead of *path*.
-            apply: Write, instead of only saying what would be written.
-            progress: Told of notebooks so far, and 0.
-
-        Raises:
-            NotebookNotFound: There is no notebook of that path; raised while iterating.
-        """
-        from nbvc.workspace import repairing
-
-        return repairing.repair(self, path, everything=everything, apply=apply, progress=progress)
 
     # Bring back
 
