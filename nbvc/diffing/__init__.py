@@ -3,7 +3,9 @@
 Importing this imports nbdime and nbformat, which takes a second: do it when a diff is asked for.
 """
 
-from nbvc.diffing.engine import Diff, DiffOptions, diff, diff_notebooks, to_json
+from nbvc.diffing.cells import align_cells
+from nbvc.diffing.engine import DiffOptions, diff, diff_notebooks, to_json
+from nbvc.diffing.entries import Diff
 from nbvc.diffing.loading import Notebook, load
 from nbvc.diffing.rendering import render
 
@@ -11,6 +13,7 @@ __all__ = [
     "Diff",
     "DiffOptions",
     "Notebook",
+    "align_cells",
     "diff",
     "diff_notebooks",
     "load",

@@ -1,17 +1,14 @@
 """How much work one comparison may be.
 
-nbdime compares every cell, output and line of one notebook with every one of the other, character
-by character. For two lists of a thousand that is hours, and a notebook can come from a stranger. So
-each comparison has an effort to spend; what it cannot afford is compared more coarsely.
+Which items of two lists are alike is found by comparing each with each, character by character. For
+two lists of a thousand that is hours, and a notebook can come from a stranger. So each comparison
+has an effort to spend; what it cannot afford is compared more coarsely.
 """
 
 from __future__ import annotations
 
-MAX_STEPS = 5_000_000
+MAX_STEPS = 400_000
 """Effort of one comparison of two notebooks; a step is about a microsecond."""
-
-MAX_PAIRS = 250_000
-"""Most pairs that are compared each with each at once; nbdime keeps some words for each."""
 
 
 class Effort:
@@ -26,8 +23,3 @@ class Effort:
             return False
         self._left -= steps
         return True
-
-    def affords_grid(self, rows: int, columns: int) -> bool:
-        """Spend what comparing each of *rows* with each of *columns* takes by itself."""
-        pairs = rows * columns
-        return pairs <= MAX_PAIRS and self.affords(pairs)

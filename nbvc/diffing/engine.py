@@ -1,45 +1,35 @@
-"""The comparison itself: nbdime's algorithm and format, with rules private to each call.
+"""The comparison itself: what leads from one notebook to another, in nbdime's format.
 
-``nbdime.set_notebook_diff_ignores`` and its kin change every diff of the process, and so does
-nbdime's configuration file; neither reaches the rules made here.
+The alignment is our own (``docs/decisions/0012-the-alignment-is-our-own.md``), and so nothing that
+is set in nbdime reaches it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
-from operator import eq
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from nbdime.diff_format import MappingDiffBuilder
-from nbdime.diffing import notebooks as rules
-from nbdime.diffing.config import DiffConfig
-from nbdime.diffing.generic import diff as diff_values
-
+from nbvc.diffing.cells import align_cells
 from nbvc.diffing.effort import Effort
+from nbvc.diffing.keys import key_of
 from nbvc.diffing.likeness import Likeness
-from nbvc.diffing.loading import Notebook, load
-from nbvc.diffing.sequences import OneRule, Sequences
+from nbvc.diffing.loading import load
+from nbvc.diffing.outputs import match_outputs
+from nbvc.diffing.texts import diff_items
+from nbvc.diffing.values import diff_mappings, diff_values
 from nbvc.errors import InvalidNotebook
 
-Diff: TypeAlias = list[Any]
-"""A diff in nbdime's format: a list of ``nbdime.diff_format.DiffEntry``."""
+if TYPE_CHECKING:
+    from nbvc.diffing.entries import Diff
+    from nbvc.diffing.loading import Notebook
 
-_DETAILS = frozenset({"execution_count", "id"})
-_FORMAT_DETAILS = frozenset({"nbformat", "nbformat_minor"})
+_DETAILS = frozenset({"execution_count", "id", "nbformat", "nbformat_minor"})
+_ATOMIC = frozenset({"id", "cell_type", "output_type"})
 _RECURSIVE_FORMATS = (
     "text/",
     "image/svg+xml",
     "application/javascript",
     "application/json",
-)
-_ENGINE_FAILURES = (
-    AssertionError,
-    AttributeError,
-    KeyError,
-    RuntimeError,
-    TypeError,
-    ValueError,
 )
 
 
@@ -78,27 +68,25 @@ class DiffOptions:
 def diff_notebooks(a: Notebook, b: Notebook, options: DiffOptions | None = None) -> Diff:
     """Return what leads from *a* to *b*, as ``nbdime.diff_notebooks`` does.
 
-    Without *options*, ``nbdime.patch_notebook(a, result) == b``. Neither notebook is changed.
-    Beyond ``nbvc.diffing.effort.MAX_STEPS`` the diff is coarser than nbdime's, and the time grows
-    with the size of the notebooks.
+    Without *options*, ``nbdime.patch_notebook(a, result) == b``. Neither notebook is changed; the
+    result shares values with *b*. Beyond ``nbvc.diffing.effort.MAX_STEPS`` the diff is coarser, and
+    the time grows with the size of the notebooks.
 
     Args:
-        a: A notebook from ``load``.
-        b: A notebook from ``load``.
+        a: A notebook of format 4, from ``load`` or ``nbformat.read``.
+        b: Another.
         options: What to leave out.
 
     Raises:
-        InvalidNotebook: nbdime cannot compare these two.
+        InvalidNotebook: They are nested too deeply.
     """
-    chosen = options or DiffOptions()
     try:
-        found: Diff = diff_values(a, b, path="", config=_config(chosen))
-    except _ENGINE_FAILURES as error:
+        return _Comparison(options or DiffOptions()).notebooks(a, b)
+    except RecursionError as error:
         raise InvalidNotebook(
-            f"These notebooks cannot be compared: their parts do not fit ({type(error).__name__}).",
+            "These notebooks cannot be compared: their parts are nested too deeply.",
             hint="nbvc diff --source-only compares less of them.",
         ) from error
-    return _without_keys(found, _FORMAT_DETAILS) if chosen.without_details else found
 
 
 def diff(a: bytes, b: bytes, options: DiffOptions | None = None) -> Diff:
@@ -107,7 +95,7 @@ def diff(a: bytes, b: bytes, options: DiffOptions | None = None) -> Diff:
     Positions in it refer to the notebooks as ``load`` returns them.
 
     Raises:
-        InvalidNotebook: One of them is no notebook, or nbdime cannot compare them.
+        InvalidNotebook: One of them is no notebook, or they cannot be compared.
     """
     old = load(a, name="The old version")
     return diff_notebooks(old, load(b, name="The new version"), options)
@@ -127,124 +115,71 @@ def _plain(value: Any) -> Any:  # noqa: ANN401
     return value
 
 
-def _config(options: DiffOptions) -> Any:  # noqa: ANN401
-    effort = Effort()
-    likeness = Likeness(effort=effort)
-    sequences = Sequences(effort=effort, likeness=likeness)
-    differs = {
-        "/cells": sequences.cells,
-        "/cells/*": _differ_without(_DETAILS if options.without_details else frozenset()),
-        "/cells/*/source": sequences.texts,
-        "/cells/*/outputs": sequences.lists,
-        "/cells/*/outputs/*": _output_differ(options, sequences),
-        "/cells/*/attachments": partial(_diff_attachments, sequences),
-    }
-    if options.without_outputs:
-        differs["/cells/*/outputs"] = _no_difference
-    if options.without_metadata:
-        differs["/metadata"] = differs["/cells/*/metadata"] = _no_difference
-    return DiffConfig(
-        predicates=OneRule([eq], _predicates(options, likeness)),
-        differs=OneRule(sequences.values, differs),
-        atomic_paths={"/cells/*/id": True},
+class _Comparison:
+    """One comparison of two notebooks: what is left out, and what may still be spent."""
+
+    def __init__(self, options: DiffOptions) -> None:
+        self._options = options
+        self._likeness = Likeness(effort=Effort())
+
+    def notebooks(self, a: Notebook, b: Notebook) -> Diff:
+        """Compare two whole notebooks."""
+        return diff_mappings(a, b, self._part_of_notebook)
+
+    def _part_of_notebook(self, key: str, a: Any, b: Any) -> Diff | None:  # noqa: ANN401
+        if key == "cells" and _lists_of_mappings(a, b):
+            pairs = align_cells(a, b, self._likeness)
+            matches = [(pair.old, pair.new) for pair in pairs if not pair.moved]
+            return diff_items(a, b, matches, self._cells)
+        return self._member(key, a, b)
+
+    def _cells(self, a: Any, b: Any) -> Diff:  # noqa: ANN401
+        return diff_mappings(a, b, self._part_of_cell)
+
+    def _part_of_cell(self, key: str, a: Any, b: Any) -> Diff | None:  # noqa: ANN401
+        if key == "outputs" and self._options.without_outputs:
+            return []
+        if key == "outputs" and _lists_of_mappings(a, b):
+            return diff_items(a, b, match_outputs(a, b, self._likeness), self._outputs)
+        if key == "attachments" and _mappings(a, b):
+            return diff_mappings(a, b, self._attachments)
+        return self._member(key, a, b)
+
+    def _outputs(self, a: Any, b: Any) -> Diff:  # noqa: ANN401
+        return diff_mappings(a, b, self._part_of_output)
+
+    def _part_of_output(self, key: str, a: Any, b: Any) -> Diff | None:  # noqa: ANN401
+        if key == "data" and _mappings(a, b):
+            return diff_mappings(a, b, self._representations)
+        return self._member(key, a, b)
+
+    def _attachments(self, _name: str, a: Any, b: Any) -> Diff | None:  # noqa: ANN401
+        if _mappings(a, b):
+            return diff_mappings(a, b, self._representations)
+        return diff_values(a, b, self._likeness)
+
+    def _representations(self, mime: str, a: Any, b: Any) -> Diff | None:  # noqa: ANN401
+        """Compare what is shown: texts by line, images and the like as a whole."""
+        if mime.lower().startswith(_RECURSIVE_FORMATS):
+            return diff_values(a, b, self._likeness)
+        return [] if key_of(a) == key_of(b) else None
+
+    def _member(self, key: str, a: Any, b: Any) -> Diff | None:  # noqa: ANN401
+        if key == "metadata" and self._options.without_metadata:
+            return []
+        if key in _DETAILS and self._options.without_details:
+            return []
+        if key in _ATOMIC:
+            return [] if key_of(a) == key_of(b) else None
+        return diff_values(a, b, self._likeness)
+
+
+def _mappings(a: object, b: object) -> bool:
+    return isinstance(a, dict) and isinstance(b, dict)
+
+
+def _lists_of_mappings(a: object, b: object) -> bool:
+    return all(
+        isinstance(items, list) and all(isinstance(item, dict) for item in items)
+        for items in (a, b)
     )
-
-
-def _predicates(options: DiffOptions, likeness: Likeness) -> dict[str, list[Any]]:
-    """Return the rules for which cells and outputs are the same, weakest first."""
-    by_outputs = [likeness.cells_and_outputs, likeness.close_cells]
-    by_source = [_same_source]
-    return {
-        "/cells": [
-            likeness.cells,
-            *(by_source if options.without_outputs else by_outputs),
-            rules.compare_cell_by_ids,
-        ],
-        "/cells/*/outputs": [likeness.outputs, likeness.close_outputs],
-    }
-
-
-def _same_source(x: Notebook, y: Notebook) -> bool:
-    return bool(x["cell_type"] == y["cell_type"] and x["source"] == y["source"])
-
-
-def _no_difference(*_args: object, **_kwargs: object) -> Diff:
-    return []
-
-
-def _without_keys(found: Diff, keys: frozenset[str]) -> Diff:
-    return [entry for entry in found if entry.key not in keys]
-
-
-def _differ_without(keys: frozenset[str]) -> Any:  # noqa: ANN401
-    def differ(a: Notebook, b: Notebook, path: str = "", config: object = None) -> Diff:
-        return _without_keys(diff_values(a, b, path=path, config=config), keys)
-
-    return differ
-
-
-def _output_differ(options: DiffOptions, sequences: Sequences) -> Any:  # noqa: ANN401
-    """Return a differ for one output that, unlike nbdime's, never touches what it compares."""
-    ignored = {"data"}
-    if options.without_details:
-        ignored.add("execution_count")
-    if options.without_metadata:
-        ignored.add("metadata")
-
-    def differ(a: Notebook, b: Notebook, path: str = "", config: object = None) -> Diff:  # noqa: ARG001
-        builder = MappingDiffBuilder()
-        for entry in sequences.plain(_without(a, ignored), _without(b, ignored)):
-            builder.append(entry)
-        if "data" in a and "data" in b:
-            builder.patch("data", _diff_bundle(sequences, a["data"], b["data"]))
-        elif "data" in a:
-            builder.remove("data")
-        elif "data" in b:
-            builder.add("data", b["data"])
-        return list(builder.validated())
-
-    return differ
-
-
-def _without(mapping: Notebook, keys: set[str]) -> dict[str, Any]:
-    return {key: value for key, value in mapping.items() if key not in keys}
-
-
-def _diff_bundle(sequences: Sequences, a: Notebook, b: Notebook) -> Diff:
-    """Compare the representations of one output, or of one attached file."""
-    builder = MappingDiffBuilder()
-    for mime in sorted(a.keys() - b.keys()):
-        builder.remove(mime)
-    for mime in sorted(b.keys() - a.keys()):
-        builder.add(mime, b[mime])
-    for mime in sorted(mime for mime in a.keys() & b.keys() if a[mime] != b[mime]):
-        if _is_recursive(mime) and type(a[mime]) is type(b[mime]) and _is_container(a[mime]):
-            builder.patch(mime, sequences.plain(a[mime], b[mime]))
-        else:
-            builder.replace(mime, b[mime])
-    return list(builder.validated())
-
-
-def _is_recursive(mime: str) -> bool:
-    return mime.lower().startswith(_RECURSIVE_FORMATS)
-
-
-def _is_container(value: object) -> bool:
-    return isinstance(value, str | list | dict)
-
-
-def _diff_attachments(
-    sequences: Sequences,
-    a: Notebook,
-    b: Notebook,
-    path: str = "",  # noqa: ARG001
-    config: object = None,  # noqa: ARG001
-) -> Diff:
-    builder = MappingDiffBuilder()
-    for name in sorted(a.keys() - b.keys()):
-        builder.remove(name)
-    for name in sorted(b.keys() - a.keys()):
-        builder.add(name, b[name])
-    for name in sorted(a.keys() & b.keys()):
-        builder.patch(name, _diff_bundle(sequences, a[name], b[name]))
-    return list(builder.validated())

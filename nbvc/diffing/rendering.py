@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from nbdime import prettyprint
 
-from nbvc.diffing.engine import Diff, DiffOptions
+from nbvc.diffing.engine import DiffOptions
 from nbvc.diffing.settling import settle
 from nbvc.text import printable, printable_line
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
 
+    from nbvc.diffing.entries import Diff
     from nbvc.diffing.loading import Notebook
 
 

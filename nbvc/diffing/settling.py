@@ -13,7 +13,7 @@ from nbdime.diff_format import DiffOp, op_patch, op_replace
 from nbdime.patching import patch
 
 if TYPE_CHECKING:
-    from nbvc.diffing.sequences import Diff
+    from nbvc.diffing.entries import Diff
 
 MAX_STEPS = 20_000_000
 """Most comparisons of one line with another that ``difflib`` may make for one text."""

@@ -6,19 +6,18 @@ Linear but for one sort: cells are paired by what is unique to them, never each 
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
+
+from nbvc.notebook.aligning import Gap, Level, longest_increasing, match_ends, unique_pairs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Sequence
 
+    from nbvc.notebook.aligning import Matches
     from nbvc.notebook.outline import CellOutline
 
     Cells = Sequence[CellOutline]
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,118 +42,50 @@ def pair_cells(old: Cells, new: Cells) -> list[Pair]:
     same source, where that is unique on both sides. What is left between two pairs is taken to be
     edited, in order; but where ids survived, another id is another cell.
     """
-    start, end = _common_ends(old, new)
-    partners = {index: index for index in range(start)}
-    partners |= {len(new) - 1 - step: len(old) - 1 - step for step in range(end)}
-    rest_old = range(start, len(old) - end)
-    rest_new = range(start, len(new) - end)
-    partners |= _pair_unique(old, new, rest_old, rest_new, lambda cell: cell.id)
-    ids_survived = any(
-        old[o].id is not None and old[o].id == new[n].id for n, o in partners.items()
+    whole = Gap.whole(old, new)
+    pairs = match_ends(Level(old=old, new=new), whole)
+    by_id = Level(old=[cell.id for cell in old], new=[cell.id for cell in new])
+    pairs += unique_pairs(by_id, *_left(whole, pairs))
+    ids_survived = any(old[o].id is not None and old[o].id == new[n].id for o, n in pairs)
+    by_source = Level(
+        old=[cell.source_hash for cell in old], new=[cell.source_hash for cell in new]
     )
-    taken = set(partners.values())
-    partners |= _pair_unique(
-        old,
-        new,
-        [index for index in rest_old if index not in taken],
-        [index for index in rest_new if index not in partners],
-        lambda cell: cell.source_hash,
+    pairs += unique_pairs(by_source, *_left(whole, pairs))
+    in_order = longest_increasing(sorted(pairs))
+    moved = {n for _, n in pairs} - {n for _, n in in_order}
+    pairs += _pair_gaps(old, new, pairs, in_order, ids_survived=ids_survived)
+    pairs.sort(key=lambda pair: pair[1])
+    return [Pair(old=o, new=n, moved=n in moved) for o, n in pairs]
+
+
+def _left(gap: Gap, pairs: Matches) -> tuple[list[int], list[int]]:
+    """Return the indices in *gap* that are in none of *pairs*."""
+    taken_old, taken_new = {o for o, _ in pairs}, {n for _, n in pairs}
+    return (
+        [o for o in range(gap.old_start, gap.old_stop) if o not in taken_old],
+        [n for n in range(gap.new_start, gap.new_stop) if n not in taken_new],
     )
-    in_order = _longest_increasing(sorted(partners.items()))
-    moved = partners.keys() - in_order.keys()
-    partners |= _pair_gaps(old, new, partners, in_order, ids_survived=ids_survived)
-    return [Pair(old=o, new=n, moved=n in moved) for n, o in sorted(partners.items())]
-
-
-def pair_equal(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[tuple[int, int]]:
-    """Pair what two lists have in common, as indices that rise on both sides.
-
-    What stands at the start and the end of both pairs first, then what each has once.
-    """
-    start, end = _common_ends(old, new)
-    partners = {index: index for index in range(start)}
-    partners |= {len(new) - 1 - step: len(old) - 1 - step for step in range(end)}
-    rest_old, rest_new = range(start, len(old) - end), range(start, len(new) - end)
-    partners |= _pair_unique(old, new, rest_old, rest_new, lambda value: value)
-    return [(o, n) for n, o in sorted(_longest_increasing(sorted(partners.items())).items())]
-
-
-def _common_ends(old: Sequence[Hashable], new: Sequence[Hashable]) -> tuple[int, int]:
-    shorter = min(len(old), len(new))
-    start = next((i for i in range(shorter) if old[i] != new[i]), shorter)
-    rest = shorter - start
-    end = next((i for i in range(rest) if old[-1 - i] != new[-1 - i]), rest)
-    return start, end
-
-
-def _pair_unique(
-    old: Sequence[_T],
-    new: Sequence[_T],
-    old_indices: Sequence[int],
-    new_indices: Sequence[int],
-    key: Callable[[_T], Hashable],
-) -> dict[int, int]:
-    old_by_key = _unique(old, old_indices, key)
-    new_by_key = _unique(new, new_indices, key)
-    return {new_by_key[value]: old_by_key[value] for value in new_by_key.keys() & old_by_key.keys()}
-
-
-def _unique(
-    items: Sequence[_T], indices: Sequence[int], key: Callable[[_T], Hashable]
-) -> dict[Hashable, int]:
-    counts = Counter(key(items[index]) for index in indices)
-    return {
-        value: index
-        for index in indices
-        if (value := key(items[index])) is not None and counts[value] == 1
-    }
-
-
-def _longest_increasing(pairs: list[tuple[int, int]]) -> dict[int, int]:
-    """Return the most of *pairs*, sorted by new index, whose old indices rise too."""
-    tails: list[int] = []
-    tail_positions: list[int] = []
-    previous: list[int | None] = []
-    for position, (_, old_index) in enumerate(pairs):
-        length = bisect_left(tails, old_index)
-        previous.append(tail_positions[length - 1] if length else None)
-        tails[length : length + 1] = [old_index]
-        tail_positions[length : length + 1] = [position]
-    kept: dict[int, int] = {}
-    at = tail_positions[-1] if tail_positions else None
-    while at is not None:
-        new_index, old_index = pairs[at]
-        kept[new_index] = old_index
-        at = previous[at]
-    return kept
 
 
 def _pair_gaps(
-    old: Cells,
-    new: Cells,
-    partners: dict[int, int],
-    in_order: dict[int, int],
-    *,
-    ids_survived: bool,
-) -> dict[int, int]:
-    taken = set(partners.values())
-    found: dict[int, int] = {}
-    last_old = last_new = -1
-    for new_index, old_index in [*sorted(in_order.items()), (len(new), len(old))]:
-        left_old = [index for index in range(last_old + 1, old_index) if index not in taken]
-        left_new = [index for index in range(last_new + 1, new_index) if index not in partners]
-        found |= {
-            n: o
-            for o, n in _pair_one_gap(old, new, left_old, left_new)
-            if not (ids_survived and old[o].id and new[n].id and old[o].id != new[n].id)
-        }
-        last_old, last_new = old_index, new_index
-    return found
+    old: Cells, new: Cells, pairs: Matches, in_order: Matches, *, ids_survived: bool
+) -> Matches:
+    whole = Gap.whole(old, new)
+    left_old, left_new = map(set, _left(whole, pairs))
+    found: Matches = []
+    for gap in whole.between(in_order):
+        found += _pair_one_gap(
+            old,
+            new,
+            [o for o in range(gap.old_start, gap.old_stop) if o in left_old],
+            [n for n in range(gap.new_start, gap.new_stop) if n in left_new],
+        )
+    if not ids_survived:
+        return found
+    return [(o, n) for o, n in found if not (old[o].id and new[n].id and old[o].id != new[n].id)]
 
 
-def _pair_one_gap(
-    old: Cells, new: Cells, left_old: list[int], left_new: list[int]
-) -> list[tuple[int, int]]:
+def _pair_one_gap(old: Cells, new: Cells, left_old: list[int], left_new: list[int]) -> Matches:
     """Pair two runs of cells in order, from the end at which more of them are alike."""
     size = min(len(left_old), len(left_new))
     if not size:
@@ -164,7 +95,7 @@ def _pair_one_gap(
     return max(from_start, from_end, key=lambda pairs: _likeness(old, new, pairs))
 
 
-def _likeness(old: Cells, new: Cells, pairs: list[tuple[int, int]]) -> tuple[int, int]:
+def _likeness(old: Cells, new: Cells, pairs: Matches) -> tuple[int, int]:
     equal = sum(old[o].source_hash == new[n].source_hash for o, n in pairs)
     same_type = sum(old[o].cell_type == new[n].cell_type for o, n in pairs)
     return equal, same_type

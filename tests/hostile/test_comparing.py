@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from nbvc import diffing
 from nbvc.diffing.effort import Effort
 from nbvc.diffing.likeness import Likeness
-from nbvc.diffing.sequences import Sequences
 from nbvc.diffing.settling import settle
-from nbvc.notebook.pairing import pair_equal
+from nbvc.diffing.texts import diff_texts
+from nbvc.diffing.values import diff_values
+from nbvc.notebook.aligning import Gap, Level, anchor
 from tests.notebook_samples import code, display, notebook, stream
 
 SECONDS = 60
@@ -163,9 +164,8 @@ def test_with_any_effort_the_diff_leads_from_one_to_the_other(
     old: list[object], new: list[object], steps: int
 ) -> None:
     """None, a little, enough: coarser or finer, and always right."""
-    effort = Effort(steps)
-    sequences = Sequences(effort=effort, likeness=Likeness(effort=effort))
-    found = sequences.plain(old, new)
+    found = diff_values(old, new, Likeness(effort=Effort(steps)))
+    assert found is not None
     assert nbdime.patch(old, found) == new
     assert nbdime.patch(old, settle(old, [])) == old
 
@@ -173,15 +173,14 @@ def test_with_any_effort_the_diff_leads_from_one_to_the_other(
 @given(texts, texts, st.sampled_from([0, 50, 10**6]))
 def test_with_any_effort_a_text_leads_to_the_other(old: str, new: str, steps: int) -> None:
     """By whole lines where there is no effort left for their letters."""
-    effort = Effort(steps)
-    found = Sequences(effort=effort, likeness=Likeness(effort=effort)).texts(old, new)
+    found = diff_texts(old, new, Likeness(effort=Effort(steps)))
     assert nbdime.patch(old, found) == new
 
 
 @given(st.lists(st.integers(0, 6), max_size=12), st.lists(st.integers(0, 6), max_size=12))
 def test_what_two_lists_have_in_common_is_paired_in_order(old: list[int], new: list[int]) -> None:
     """Indices rise on both sides, and each pair is equal."""
-    pairs = pair_equal(old, new)
+    pairs = anchor([Level(old=old, new=new)], Gap.whole(old, new))
     assert all(old[o] == new[n] for o, n in pairs)
     assert all(one[0] < two[0] and one[1] < two[1] for one, two in pairwise(pairs))
     if old == new:

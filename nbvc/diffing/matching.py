@@ -1,0 +1,98 @@
+"""Match the items of two lists in order: the equal ones, and those that are alike.
+
+Equal items are found first, as anchors; between them each item is compared with each, and the best
+way through is taken. In gaps that are too large for that, only items at about the same place are.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nbvc.notebook.aligning import Gap, Level, Matches, anchor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from nbvc.diffing.effort import Effort
+
+    Score = Callable[[int, int], float]
+    """How alike an old and a new item are, by index; 0 where they are not the same item."""
+
+MAX_PAIRS = 10_000
+"""Most pairs of one gap that are compared, unless each item has fewer than ``MIN_BAND``."""
+
+MIN_BAND = 8
+"""Fewest items with which each item of a large gap is compared."""
+
+_LEFT, _UP, _PAIR = range(3)
+
+
+def match(levels: Sequence[Level], gap: Gap, score: Score, effort: Effort) -> Matches:
+    """Return the indices of items that are the same, or alike by *score*; both rise.
+
+    Args:
+        levels: Keys by which items are equal, strictest first.
+        gap: What to match of the lists.
+        score: Asked only within gaps between equal items.
+        effort: What may be spent; one step for each pair that is looked at.
+    """
+    anchors = anchor(levels, gap)
+    found = [pair for part in gap.between(anchors) for pair in best_path(part, score, effort)]
+    return sorted(anchors + found)
+
+
+def best_path(gap: Gap, score: Score, effort: Effort) -> Matches:
+    """Return the matches, in order, with the highest sum of scores."""
+    width = max(MAX_PAIRS // gap.rows, MIN_BAND)
+    if not effort.affords(gap.rows * min(width, gap.columns)):
+        return []
+    starts = [_band_start(row, gap, width) for row in range(gap.rows)]
+    choices = _choices(gap, starts, width, score)
+    return _traced(gap, starts, choices)
+
+
+def _band_start(row: int, gap: Gap, width: int) -> int:
+    """Return the first column that a row is compared with, about its own place among all."""
+    centre = row * gap.columns // gap.rows
+    return max(0, min(centre - width // 2, gap.columns - width))
+
+
+def _choices(gap: Gap, starts: list[int], width: int, score: Score) -> list[bytearray]:
+    """Return, for each row and each count of columns from its start, how the best path ends."""
+    size = min(width, gap.columns)
+    choices = []
+    before, before_start = [0.0] * (size + 1), 0
+    for row, start in enumerate(starts):
+        shift = start - before_start
+        above = before[shift:] + before[-1:] * shift if shift else before
+        best = above[0]
+        values, chosen = [best], bytearray([_UP])
+        old = gap.old_start + row
+        for step in range(size):
+            choice = _LEFT
+            if above[step + 1] > best:
+                best, choice = above[step + 1], _UP
+            likeness = score(old, gap.new_start + start + step)
+            if likeness and above[step] + likeness > best:
+                best, choice = above[step] + likeness, _PAIR
+            values.append(best)
+            chosen.append(choice)
+        choices.append(chosen)
+        before, before_start = values, start
+    return choices
+
+
+def _traced(gap: Gap, starts: list[int], choices: list[bytearray]) -> Matches:
+    found: Matches = []
+    row, column = gap.rows - 1, gap.columns
+    while row >= 0 and column > 0:
+        chosen = choices[row]
+        column = min(column, starts[row] + len(chosen) - 1)
+        choice = chosen[column - starts[row]]
+        if choice == _PAIR:
+            found.append((gap.old_start + row, gap.new_start + column - 1))
+        if choice != _LEFT:
+            row -= 1
+        if choice != _UP:
+            column -= 1
+    return found[::-1]
