@@ -51,7 +51,8 @@ def pair_cells(old: Cells, new: Cells) -> list[Pair]:
         old=[cell.source_hash for cell in old], new=[cell.source_hash for cell in new]
     )
     pairs += unique_pairs(by_source, *_left(whole, pairs))
-    in_order = longest_increasing(sorted(pairs))
+    # By the new index: which of two cells that changed places counts as moved is in the records.
+    in_order = [(o, n) for n, o in longest_increasing(sorted((n, o) for o, n in pairs))]
     moved = {n for _, n in pairs} - {n for _, n in in_order}
     pairs += _pair_gaps(old, new, pairs, in_order, ids_survived=ids_survived)
     pairs.sort(key=lambda pair: pair[1])
