@@ -130,7 +130,7 @@ class _Comparison:
         if key == "cells" and _lists_of_mappings(a, b):
             pairs = align_cells(a, b, self._likeness)
             matches = [(pair.old, pair.new) for pair in pairs if not pair.moved]
-            return diff_items(a, b, matches, self._cells)
+            return diff_items(a, b, matches, lambda i, j: self._cells(a[i], b[j]))
         return self._member(key, a, b)
 
     def _cells(self, a: Any, b: Any) -> Diff:  # noqa: ANN401
@@ -140,7 +140,8 @@ class _Comparison:
         if key == "outputs" and self._options.without_outputs:
             return []
         if key == "outputs" and _lists_of_mappings(a, b):
-            return diff_items(a, b, match_outputs(a, b, self._likeness), self._outputs)
+            matches = match_outputs(a, b, self._likeness)
+            return diff_items(a, b, matches, lambda i, j: self._outputs(a[i], b[j]))
         if key == "attachments" and _mappings(a, b):
             return diff_mappings(a, b, self._attachments)
         return self._member(key, a, b)
@@ -151,6 +152,8 @@ class _Comparison:
     def _part_of_output(self, key: str, a: Any, b: Any) -> Diff | None:  # noqa: ANN401
         if key == "data" and _mappings(a, b):
             return diff_mappings(a, b, self._representations)
+        if key == "text":
+            return diff_values(a, b, self._likeness, printed=True)
         return self._member(key, a, b)
 
     def _attachments(self, _name: str, a: Any, b: Any) -> Diff | None:  # noqa: ANN401
@@ -161,7 +164,7 @@ class _Comparison:
     def _representations(self, mime: str, a: Any, b: Any) -> Diff | None:  # noqa: ANN401
         """Compare what is shown: texts by line, images and the like as a whole."""
         if mime.lower().startswith(_RECURSIVE_FORMATS):
-            return diff_values(a, b, self._likeness)
+            return diff_values(a, b, self._likeness, printed=True)
         return [] if key_of(a) == key_of(b) else None
 
     def _member(self, key: str, a: Any, b: Any) -> Diff | None:  # noqa: ANN401

@@ -6,12 +6,14 @@ way through is taken. In gaps that are too large for that, only items at about t
 
 from __future__ import annotations
 
+from collections import Counter
+from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from nbvc.notebook.aligning import Gap, Level, Matches, anchor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
     from nbvc.diffing.effort import Effort
 
@@ -23,6 +25,13 @@ MAX_PAIRS = 10_000
 
 MIN_BAND = 8
 """Fewest items with which each item of a large gap is compared."""
+
+MAX_EQUAL_PAIRS = 250_000
+"""Most pairs of two lists within which ``difflib`` looks for the longest runs in common."""
+
+_CANDIDATES_PER_STEP = 40
+_TOGETHER = 0.05
+"""How much more two items are alike whose neighbours before them are matched."""
 
 _LEFT, _UP, _PAIR = range(3)
 
@@ -39,6 +48,26 @@ def match(levels: Sequence[Level], gap: Gap, score: Score, effort: Effort) -> Ma
     anchors = anchor(levels, gap)
     found = [pair for part in gap.between(anchors) for pair in best_path(part, score, effort)]
     return sorted(anchors + found)
+
+
+def match_equal(old: Sequence[Hashable], new: Sequence[Hashable], effort: Effort) -> Matches:
+    """Return the indices of equal items, in runs as long as possible; both rise.
+
+    What is too much for ``difflib`` is matched by what is unique on both sides.
+    """
+    whole = Gap.whole(old, new)
+    levels = (Level(old=old, new=new),)
+    if len(old) * len(new) <= MAX_EQUAL_PAIRS and effort.affords(_difflib_steps(old, new)):
+        blocks = SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks()
+        return [(i + step, j + step) for i, j, size in blocks for step in range(size)]
+    return anchor(levels, whole)
+
+
+def _difflib_steps(old: Sequence[Hashable], new: Sequence[Hashable]) -> int:
+    """Return what ``difflib`` costs at the most: each run found looks at all equal pairs anew."""
+    counts = Counter(new)
+    candidates = sum(counts[item] for item in old)
+    return (len(old) + len(new)) // 2 + candidates * min(len(old), len(new)) // _CANDIDATES_PER_STEP
 
 
 def best_path(gap: Gap, score: Score, effort: Effort) -> Matches:
@@ -67,14 +96,17 @@ def _choices(gap: Gap, starts: list[int], width: int, score: Score) -> list[byte
         above = before[shift:] + before[-1:] * shift if shift else before
         best = above[0]
         values, chosen = [best], bytearray([_UP])
+        last = choices[-1][shift:] + bytes(shift) if choices else bytes(size + 1)
         old = gap.old_start + row
         for step in range(size):
             choice = _LEFT
             if above[step + 1] > best:
                 best, choice = above[step + 1], _UP
             likeness = score(old, gap.new_start + start + step)
-            if likeness and above[step] + likeness > best:
-                best, choice = above[step] + likeness, _PAIR
+            if likeness:
+                likeness += above[step] + (_TOGETHER if last[step] == _PAIR else 0)
+                if likeness >= best:
+                    best, choice = likeness, _PAIR
             values.append(best)
             chosen.append(choice)
         choices.append(chosen)

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from nbvc.diffing import entries
 from nbvc.diffing.keys import key_of
-from nbvc.diffing.matching import match
+from nbvc.diffing.matching import match_equal
 from nbvc.diffing.texts import diff_items, diff_texts
-from nbvc.notebook.aligning import Gap, Level
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,16 +21,21 @@ MAX_DEPTH = 100
 """Deeper values are replaced as a whole."""
 
 
-def diff_values(a: object, b: object, likeness: Likeness, depth: int = 0) -> Diff | None:
+def diff_values(
+    a: object, b: object, likeness: Likeness, *, depth: int = 0, printed: bool = False
+) -> Diff | None:
     """Return what leads from one value to another, or ``None`` where one must replace the other."""
     if depth < MAX_DEPTH:
         if isinstance(a, dict) and isinstance(b, dict):
-            return diff_mappings(a, b, lambda _, x, y: diff_values(x, y, likeness, depth + 1))
+            return diff_mappings(a, b, lambda _, x, y: diff_values(x, y, likeness, depth=depth + 1))
         if isinstance(a, list) and isinstance(b, list):
             return diff_lists(a, b, likeness)
         if isinstance(a, str) and isinstance(b, str):
-            return diff_texts(a, b, likeness)
-    return [] if key_of(a) == key_of(b) else None
+            return diff_texts(a, b, likeness, printed=printed)
+    # 3 and 3.0 are the same number in JSON; 1 and true are not.
+    if a == b and isinstance(a, bool) == isinstance(b, bool):
+        return []
+    return None
 
 
 def diff_mappings(
@@ -58,6 +62,5 @@ def diff_mappings(
 def diff_lists(a: Sequence[Any], b: Sequence[Any], likeness: Likeness) -> Diff:
     """Return what leads from one list to another, by items that are equal."""
     old, new = [key_of(value) for value in a], [key_of(value) for value in b]
-    levels = (Level(old=old, new=new),)
-    matches = match(levels, Gap.whole(a, b), lambda i, j: float(old[i] == new[j]), likeness.effort)
+    matches = match_equal(old, new, likeness.effort)
     return diff_items(a, b, matches, lambda _x, _y: [])
