@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from nbvc.diffing.keys import key_of
-from nbvc.diffing.likeness import ROUGHLY
 from nbvc.diffing.matching import match
 from nbvc.notebook.aligning import Gap, Level
 
@@ -24,6 +23,9 @@ ALWAYS_ALIKE = 10
 LONGEST_STREAM = 1_000
 LONGEST_TEXT = 10_000
 """Texts that are both longer are alike only where they are equal."""
+
+SAME_OUTPUT = 0.8
+"""Share of a text that stays in an output that is still the same; programs repeat themselves."""
 
 _ALIKE = 0.9
 _IGNORED = frozenset({"output_type", "metadata", "execution_count"})
@@ -95,4 +97,4 @@ def _representations(mime: str, x: object, y: object, likeness: Likeness) -> boo
 def _texts(x: str, y: str, likeness: Likeness, longest: int) -> bool:
     if x == y:
         return True
-    return min(len(x), len(y)) <= longest and likeness.share(x, y) > ROUGHLY
+    return min(len(x), len(y)) <= longest and likeness.share(x, y) > SAME_OUTPUT
