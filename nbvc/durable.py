@@ -64,7 +64,9 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def written(temporary: Path, data: bytes, *, mode: int | None = None) -> Iterator[None]:
+def written(
+    temporary: Path, data: bytes | memoryview, *, head: bytes = b"", mode: int | None = None
+) -> Iterator[None]:
     """Write *data* durably to the new file *temporary*, for the body to give it its real name.
 
     It is locked until then, so that :func:`sweep` knows it from one whose writer was killed. In any
@@ -72,13 +74,15 @@ def written(temporary: Path, data: bytes, *, mode: int | None = None) -> Iterato
 
     Args:
         temporary: Where no file is yet.
-        data: All its bytes.
+        data: Its bytes.
+        head: Bytes before them.
         mode: Its permissions, if not the usual ones.
     """
     with _create(temporary) as file:
         try:
             if mode is not None:  # before there is anything to read
                 os.fchmod(file.fileno(), mode)
+            file.write(head)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -38,6 +38,10 @@ _IGNORED_BY_HFS = re.compile(r"[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 _SHORT_NAMES = frozenset({"nbvc~1", "git~1", "hg~1", "svn~1", "ipynb_~1"})
 
 
+Data = bytes | memoryview
+"""The bytes of a notebook. Of a large one a view, whose bytes stay on disk: ``nbvc.mapped``."""
+
+
 class Digest(str):
     """SHA-256 of the exact stored bytes, as 64 lower-case hexadecimal digits."""
 
@@ -54,7 +58,7 @@ class Digest(str):
         return super().__new__(cls, value)
 
     @classmethod
-    def of(cls, data: bytes | memoryview) -> Self:
+    def of(cls, data: Data) -> Self:
         """Return the digest of *data*."""
         return cls(hashlib.sha256(data).hexdigest())
 

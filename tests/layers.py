@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 VALUES = frozenset({"errors", "model", "lazy"})
 PURE = frozenset({"notebook", "refs", "manifest", "diffing"})
-DISK = frozenset({"durable", "faults", "looking"})
+DISK = frozenset({"durable", "faults", "looking", "mapped"})
 BELOW_REPOSITORY = VALUES | PURE | DISK | {"environment", "text", "stores"}
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
@@ -16,6 +16,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "durable": frozenset(),
     "faults": frozenset(),
     "looking": frozenset({"errors"}),
+    "mapped": frozenset({"durable", "errors", "model"}),
     "lazy": frozenset(),
     "model": frozenset({"errors"}),
     "environment": VALUES,

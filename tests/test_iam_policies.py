@@ -13,11 +13,15 @@ from typing import Any
 
 import boto3
 import pytest
+from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.authorization import enable_iam_authentication
+from moto.s3.models import s3_backends
 from moto.s3.responses import ACTION_MAP
 from typer.testing import CliRunner
 
 from nbvc.cli.main import app
+from nbvc.errors import InvalidInput
+from nbvc.stores import s3_parts
 from tests.moto_server import aws_variables, serve_moto
 from tests.notebook_samples import code, notebook
 from tests.pages import PROJECT
@@ -122,6 +126,24 @@ def test_person_can_do_everything_with_their_own_notebooks(bound: Nbvc, tmp_path
     assert "wet.ipynb" in bound("ana", "ls", "--removed")
     bound("ana", "checkout", "wet.ipynb@latest")
     bound("ana", "save")
+
+
+def test_person_can_save_a_large_notebook_and_give_up(
+    bound: Nbvc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes in parts, and where one of them cannot be sent none of them stays."""
+    monkeypatch.setattr(s3_parts, "LARGEST_WHOLE_BYTES", 0)
+    write(tmp_path, "ana", "2")
+    assert "Saved v2" in bound("ana", "save")
+
+    def break_off(_: object) -> bytes:
+        raise InvalidInput("The test has cut the cable.")
+
+    monkeypatch.setattr(s3_parts, "body", break_off)
+    write(tmp_path, "ana", "3")
+    bound("ana", "save", fails=InvalidInput.exit_code)
+    backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]  # ana may not list what is under way
+    assert backend.buckets["team-notebooks"].multiparts == {}
 
 
 def test_person_can_read_what_others_published(bound: Nbvc) -> None:

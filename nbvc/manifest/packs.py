@@ -25,7 +25,7 @@ from nbvc.manifest.sealing import (
     unseal,
 )
 from nbvc.manifest.states import Pack
-from nbvc.model import Area, Digest, NotebookKey, VersionId
+from nbvc.model import Area, Data, Digest, NotebookKey, VersionId
 
 MIB = 1024 * 1024
 MAX_PLAIN_FRAME_BYTES = 64 * MIB
@@ -126,7 +126,7 @@ class PackFile:
     data: bytes = field(repr=False)
 
 
-Loaded = tuple[Packed, bytes]
+Loaded = tuple[Packed, Data]
 """A version and its bytes; where it will lie is not yet known."""
 
 

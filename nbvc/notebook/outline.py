@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Self
 
+from nbvc.model import Data
 from nbvc.notebook.reading import DEFAULT_NAME, read_cells
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def _cell_from_row(row: object) -> CellOutline:
     )
 
 
-def read_outline(data: bytes, *, name: str = DEFAULT_NAME) -> Outline:
+def read_outline(data: Data, *, name: str = DEFAULT_NAME) -> Outline:
     """Return the outline of a notebook of format 2, 3 or 4.
 
     Reads *data* once and copies no large part of it.

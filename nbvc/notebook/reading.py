@@ -8,6 +8,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from nbvc.errors import InvalidNotebook
+from nbvc.model import Data
 
 if TYPE_CHECKING:
     from nbvc.notebook import wire
@@ -19,9 +20,11 @@ FIRST_FORMAT_WITH_CELLS = 4
 _HINT = "nbvc save --allow-invalid stores the exact bytes all the same."
 _HINT_FOR_READERS = "nbvc show prints its exact bytes."
 _CHUNK_BYTES = 1 << 20
+_MAX_EXPLAINED_BYTES = 32 << 20
+"""The standard parser takes several times the size of what it reads, for the sake of a message."""
 
 
-def read_cells(data: bytes, *, name: str = DEFAULT_NAME) -> wire.Notebook:
+def read_cells(data: Data, *, name: str = DEFAULT_NAME) -> wire.Notebook:
     """Find the cells of a notebook without decoding them.
 
     The parts of the result are views of *data*; beyond them this costs a few hundred bytes a cell,
@@ -56,7 +59,7 @@ def read_cells(data: bytes, *, name: str = DEFAULT_NAME) -> wire.Notebook:
     return notebook
 
 
-def read_values(data: bytes, *, name: str = DEFAULT_NAME) -> dict[str, Any]:
+def read_values(data: Data, *, name: str = DEFAULT_NAME) -> dict[str, Any]:
     """Decode a whole notebook into plain values, in its own format.
 
     Numbers that Python or JSON cannot carry (``NaN``, ``1e999``, 5,000 digits) become their text,
@@ -71,7 +74,7 @@ def read_values(data: bytes, *, name: str = DEFAULT_NAME) -> dict[str, Any]:
         raise InvalidNotebook(error.message, hint=_HINT_FOR_READERS) from error
     try:
         values: dict[str, Any] = json.loads(
-            data.decode("utf-8-sig"),
+            str(data, "utf-8-sig"),
             parse_constant=str,
             parse_float=_parse_float,
             parse_int=_parse_int,
@@ -102,32 +105,36 @@ def _parse_float(text: str) -> float | str:
     return value if math.isfinite(value) else text
 
 
-def _without_bom(data: bytes) -> memoryview:
-    return memoryview(data)[len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0 :]
-
-
-def _check_text(data: bytes, name: str) -> None:
-    if not data or data.isspace():
-        raise _invalid(name, "it is empty")
-    if data.isascii():
-        return
-    decoder = codecs.getincrementaldecoder("utf-8")()
+def _without_bom(data: Data) -> memoryview:
     view = memoryview(data)
+    return view[len(codecs.BOM_UTF8) :] if bytes(view[:3]) == codecs.BOM_UTF8 else view
+
+
+def _check_text(data: Data, name: str) -> None:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    lines, blank = 1, True
     for start in range(0, len(data), _CHUNK_BYTES):
-        chunk = view[start : start + _CHUNK_BYTES]
+        chunk = bytes(data[start : start + _CHUNK_BYTES])
+        blank = blank and chunk.isspace()
         try:
             decoder.decode(chunk, final=start + _CHUNK_BYTES >= len(data))
         except UnicodeDecodeError as error:
             # The decoder counts from the bytes it held back from the chunk before.
-            offset = start + error.start - (len(error.object) - len(chunk))
-            line = data.count(b"\n", 0, offset) + 1
-            raise _invalid(name, f"line {line} is not UTF-8 text (byte {offset})") from error
+            offset = error.start - (len(error.object) - len(chunk))
+            line = lines + chunk.count(b"\n", 0, max(offset, 0))
+            where = f"line {line} is not UTF-8 text (byte {start + offset})"
+            raise _invalid(name, where) from error
+        lines += chunk.count(b"\n")
+    if blank:
+        raise _invalid(name, "it is empty")
 
 
-def _explained(data: bytes, name: str, error: Exception) -> InvalidNotebook:
+def _explained(data: Data, name: str, error: Exception) -> InvalidNotebook:
     """Return the error of the standard parser, which says line and column."""
+    if len(data) > _MAX_EXPLAINED_BYTES:
+        return _invalid(name, f"it is not JSON: {error}")
     try:
-        json.loads(data.decode("utf-8-sig"), parse_int=str, parse_float=str)
+        json.loads(str(data, "utf-8-sig"), parse_int=str, parse_float=str)
     except json.JSONDecodeError as found:
         where = f"line {found.lineno}, column {found.colno}"
         return _invalid(name, f"it is not JSON: {found.msg} at {where}")

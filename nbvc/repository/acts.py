@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from nbvc.manifest.records import MAX_AUTHOR_LENGTH, MAX_MESSAGE_LENGTH, RecordFile
-from nbvc.model import Changes, Digest, Source, VersionId, WriteId
+from nbvc.model import Changes, Data, Digest, Source, VersionId, WriteId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class Draft:
         source: Where the bytes came from, for a copy.
     """
 
-    data: bytes
+    data: Data
     digest: Digest
     parent: int | None
     parent_version_id: VersionId | None = None

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from nbvc.manifest.layout import Layout
-from nbvc.model import Area
+from nbvc.model import Area, Data
 from nbvc.repository.lock import Lock
 from nbvc.repository.parallel import Parallel
 from nbvc.stores.base import Capabilities, RetainUntil, Store
@@ -17,11 +17,11 @@ from nbvc.stores.base import Capabilities, RetainUntil, Store
 class Cache(Protocol):
     """Keeps bytes that never change under a name. May forget, and may never fail."""
 
-    def get(self, name: str) -> bytes | None:
+    def get(self, name: str) -> Data | None:
         """Return what was kept under *name*, or ``None``."""
         ...
 
-    def put(self, name: str, data: bytes) -> None:
+    def put(self, name: str, data: Data) -> None:
         """Keep *data* under *name*, if it is worth it."""
         ...
 
@@ -29,11 +29,11 @@ class Cache(Protocol):
 class NoCache:
     """A cache that keeps nothing: for stores that are as near as a cache would be."""
 
-    def get(self, name: str) -> bytes | None:  # noqa: ARG002
+    def get(self, name: str) -> Data | None:  # noqa: ARG002
         """Return ``None``."""
         return None
 
-    def put(self, name: str, data: bytes) -> None:
+    def put(self, name: str, data: Data) -> None:
         """Do nothing."""
 
 
@@ -83,7 +83,8 @@ class Backend:
 
     def kept(self, name: str) -> bytes | None:
         """Return what the cache keeps under *name* for this store, if anything."""
-        return None if self.store_id is None else self.cache.get(f"{self.store_id}/{name}")
+        found = None if self.store_id is None else self.cache.get(f"{self.store_id}/{name}")
+        return None if found is None else bytes(found)
 
     def keep(self, name: str, data: bytes) -> None:
         """Let the cache keep *data*, which never changes, under *name* for this store."""

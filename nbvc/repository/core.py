@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from nbvc.errors import StoreNotFound
 from nbvc.manifest.layout import Layout
-from nbvc.model import Area, NotebookKey, Version
+from nbvc.model import Area, Data, NotebookKey, Version
 from nbvc.repository.backend import Backend, Cache, NoCache
 from nbvc.repository.history import History
 from nbvc.repository.packed_store import PackedStore
@@ -182,7 +182,13 @@ class Repository:
         return resolving.resolve(self._backend, area, key, selector, as_of=as_of)
 
     def read(self, version: Version) -> bytes:
-        """Return the exact bytes of *version*. 1 request; none when cached.
+        """Return the exact bytes of *version*, in memory; see :meth:`view`."""
+        return bytes(self.view(version))
+
+    def view(self, version: Version) -> Data:
+        """Return the exact bytes of *version*; large ones stay on disk, and are read as needed.
+
+        1 request; none when cached.
 
         Raises:
             IntegrityError: The bytes are not the ones that were recorded, at the second try either.

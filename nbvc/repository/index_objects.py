@@ -79,7 +79,7 @@ def look_again(backend: Backend, prefix: str, number: int) -> IndexObject:
 def read(backend: Backend, entry: VersionEntry) -> Content:
     """Read one stored version, past any cache. 1 request."""
     try:
-        return Content(entry=entry, data=backend.store.get(entry.key, entry.version_id).data)
+        return Content(entry=entry, data=bytes(backend.store.get(entry.key, entry.version_id).data))
     except (VersionNotFound, IntegrityError) as error:
         return Content(entry=entry, data=None, problem=error.message)
 

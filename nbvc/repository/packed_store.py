@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from nbvc.errors import VersionNotFound
-from nbvc.model import Area, NotebookKey, VersionId
+from nbvc.model import Area, Data, NotebookKey, VersionId
 from nbvc.repository.backend import Backend
 from nbvc.repository.packs import Located, Packs
 from nbvc.stores.base import (
@@ -57,7 +57,7 @@ class PackedStore:
     def put(
         self,
         key: Key,
-        data: bytes,
+        data: Data,
         *,
         mode: PutMode,
         metadata: Metadata,

@@ -189,11 +189,11 @@ class Packs:
         if size > MAX_PACK_OBJECT_BYTES:
             raise IntegrityError(f"The {what} is too large for a pack.")
         data = self._backend.store.get(entry.key, entry.version_id).data
-        table_bytes = read_trailer(data[-TRAILER_BYTES:], size, what=what)
+        table_bytes = read_trailer(bytes(data[-TRAILER_BYTES:]), size, what=what)
         pack = Pack(digest=Digest.of(data), size_bytes=size, table_bytes=table_bytes, numbers=())
         place = self.place(area, key, pack)
         start, stop = table_range(size, table_bytes)
-        table = self._decode(place, data[start:stop])
+        table = self._decode(place, bytes(data[start:stop]))
         named = replace(
             pack,
             numbers=runs_of(packed.number for packed in table.versions),
@@ -252,9 +252,9 @@ class Packs:
         if Digest.of(data) != place.pack.digest:
             raise IntegrityError(f"The {place.what} is damaged: it is not what was written.")
         start, stop = table_range(len(data), place.pack.table_bytes)
-        table = self._decode(place, data[start:stop])
+        table = self._decode(place, bytes(data[start:stop]))
         for index, frame in enumerate(table.frames):
-            packed = data[frame.offset : frame.offset + frame.size_bytes]
+            packed = bytes(data[frame.offset : frame.offset + frame.size_bytes])
             plain = memoryview(decompress(packed, frame.plain_bytes, what=place.what))
             for version in table.versions:
                 if version.frame == index and version.plain_as is None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from nbvc.errors import IntegrityError, VersionNotFound
-from nbvc.model import Digest, Version
+from nbvc.model import Data, Digest, Version
 from nbvc.repository.backend import Backend
 from nbvc.repository.resolving import no_bytes
 
 
-def read(backend: Backend, version: Version) -> bytes:
-    """Return the exact bytes of *version*. 1 request; none when cached.
+def read(backend: Backend, version: Version) -> Data:
+    """Return the exact bytes of *version*; large ones stay on disk. 1 request; none when cached.
 
     Raises:
         IntegrityError: The bytes are not the ones that were recorded, at the second try either.

@@ -13,7 +13,17 @@ from datetime import UTC, datetime
 from nbvc.errors import IntegrityError, InvalidNotebook, NotFound, StoreMisconfigured
 from nbvc.manifest.metadata import Provenance, from_metadata
 from nbvc.manifest.records import record_hash
-from nbvc.model import Area, Changes, Digest, NotebookKey, Record, Source, VersionId, WriteId
+from nbvc.model import (
+    Area,
+    Changes,
+    Data,
+    Digest,
+    NotebookKey,
+    Record,
+    Source,
+    VersionId,
+    WriteId,
+)
 from nbvc.notebook import Outline, compare, read_outline
 from nbvc.repository.adopting import rebuilder
 from nbvc.repository.backend import Backend
@@ -34,12 +44,12 @@ class ReadVersion:
 
     entry: VersionEntry
     said: Provenance
-    data: bytes | None
+    data: Data | None
 
     @property
     def digest(self) -> Digest:
         """What was saved: what the object says of itself, so that damage shows."""
-        return self.said.digest or Digest.of(self.data or b"")
+        return self.said.digest or Digest.of(b"" if self.data is None else self.data)
 
 
 class Rebuilder:
@@ -160,7 +170,7 @@ class Rebuilder:
 
     # What a record says beyond the metadata of its version
 
-    def _changes(self, record: Record, data: bytes) -> Changes | None:
+    def _changes(self, record: Record, data: Data) -> Changes | None:
         """Return what the version changed, as its save found out."""
         outline = self._outline(record.version_id, data)
         if outline is None:
@@ -186,7 +196,7 @@ class Rebuilder:
             return None
         return self._outline(record.version_id, data)
 
-    def _outline(self, version_id: VersionId, data: bytes) -> Outline | None:
+    def _outline(self, version_id: VersionId, data: Data) -> Outline | None:
         if version_id not in self._outlines:
             try:
                 outline = read_outline(data)

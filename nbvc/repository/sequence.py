@@ -154,7 +154,7 @@ def _fetch(backend: Backend, key: str) -> bytes | None:
             return None
         version_id = winner.version_id
     try:
-        return backend.store.get(key, version_id).data
+        return bytes(backend.store.get(key, version_id).data)
     except VersionNotFound:
         return None
 

@@ -120,7 +120,7 @@ def _lock(document: dict[str, Any] | None) -> Lock | None:
 def read_settings(store: Store) -> StoreSettings | None:
     """Return what the store says of itself, or ``None`` for an unprepared one. 1 request."""
     try:
-        return decode(store.get(STORE_FILE).data)
+        return decode(bytes(store.get(STORE_FILE).data))
     except VersionNotFound:
         return None
 
@@ -201,7 +201,7 @@ def set_lock(store: Store, lock: Lock, *, token: str) -> StoreSettings:
     """
     for _ in range(_MAX_CHANGES):
         blob = store.get(STORE_FILE)
-        present = decode(blob.data)
+        present = decode(bytes(blob.data))
         if present.lock == lock:
             return present
         changed = replace(present, lock=lock)

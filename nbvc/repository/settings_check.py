@@ -27,7 +27,7 @@ def _fault(backend: Backend) -> Finding | None:
     data: bytes | None = None
     kind = Kind.DAMAGED_SETTINGS
     try:
-        data = backend.store.get(STORE_FILE).data
+        data = bytes(backend.store.get(STORE_FILE).data)
         settings = decode(data)
     except VersionNotFound:
         if backend.store_id is None:

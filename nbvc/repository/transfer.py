@@ -16,7 +16,7 @@ from itertools import chain, islice, takewhile
 from nbvc.errors import AlreadyExists, Conflict, IntegrityError, VersionNotFound
 from nbvc.manifest.metadata import Provenance, from_metadata, to_metadata
 from nbvc.manifest.records import record_hash
-from nbvc.model import Area, Digest, NotebookKey, Record, Source, VersionId, WriteId
+from nbvc.model import Area, Data, Digest, NotebookKey, Record, Source, VersionId, WriteId
 from nbvc.repository.adopting import adoption_id
 from nbvc.repository.backend import Backend
 from nbvc.repository.packs import Packs
@@ -374,7 +374,7 @@ class Transfer:
             source=self._source_of(known),
         )
 
-    def _put(self, draft: Record, data: bytes) -> VersionId:
+    def _put(self, draft: Record, data: Data) -> VersionId:
         stored = self._route.target.store.put(
             self._target_key,
             data,

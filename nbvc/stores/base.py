@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from nbvc.model import VersionId
+    from nbvc.model import Data, VersionId
 
 Key = str
 """Path of an object below the root of the store: no leading slash, at most 1,024 bytes in UTF-8
@@ -107,7 +107,7 @@ class Head:
 class Blob(Head):
     """One version with its bytes."""
 
-    data: bytes = field(repr=False)
+    data: Data = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +169,7 @@ class Store(Protocol):
     def put(
         self,
         key: Key,
-        data: bytes,
+        data: Data,
         *,
         mode: PutMode,
         metadata: Metadata,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 from datetime import UTC, datetime
 from itertools import repeat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 from nbvc import looking
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from nbvc.model import Data
     from nbvc.stores.base import Key, Metadata, PutMode, RetainUntil
     from nbvc.stores.local_index import Found, Row
 
@@ -52,6 +53,7 @@ MAX_INLINE_BYTES = 16 * 1024
 """Objects up to this size lie in the index: a record of a manifest costs no file of its own."""
 
 PAGE_SIZE = 500
+_Read = TypeVar("_Read")
 _LOST_HINT = "Save the notebook again if you still have it, or bring the store back from a backup."
 
 
@@ -125,7 +127,7 @@ class LocalStore:
     def put(
         self,
         key: Key,
-        data: bytes,
+        data: Data,
         *,
         mode: PutMode,
         metadata: Metadata,
@@ -154,7 +156,7 @@ class LocalStore:
             digest=Digest.of(data),
             size_bytes=len(data),
             content_type=content_type,
-            inline_data=data if len(data) <= MAX_INLINE_BYTES else None,
+            inline_data=bytes(data) if len(data) <= MAX_INLINE_BYTES else None,
         )
         if content.inline_data is None:
             with translated(self._folder):
@@ -191,9 +193,9 @@ class LocalStore:
             IntegrityError: The bytes are missing, or are not those that were put.
         """
         found = self._find(key, version_id)
-        data = found.content.inline_data
+        data: Data | None = found.content.inline_data
         if data is None:
-            data = self._read_blob(found)
+            data = self._read_blob(found, self._blobs.read)
         actual = Digest.of(data)
         if actual != found.content.digest:
             raise IntegrityError(
@@ -219,7 +221,9 @@ class LocalStore:
         if found.content.inline_data is not None:
             data = found.content.inline_data[start:stop]
         else:
-            data = self._read_blob(found, start, stop)
+            data = self._read_blob(
+                found, lambda digest: self._blobs.read_range(digest, start, stop)
+            )
         if len(data) != stop - start:
             raise IntegrityError(
                 f"{_name(found)} in {self._folder} has no bytes {start} to {stop}.",
@@ -227,10 +231,10 @@ class LocalStore:
             )
         return data
 
-    def _read_blob(self, found: Found, start: int = 0, stop: int | None = None) -> bytes:
+    def _read_blob(self, found: Found, read: Callable[[Digest], _Read]) -> _Read:
         with translated(self._folder):
             try:
-                return self._blobs.read(found.content.digest, start, stop)
+                return read(found.content.digest)
             except FileNotFoundError as error:
                 # Removed with its version since the index was read, or lost?
                 self._find(found.row.key, found.row.version_id)

@@ -7,11 +7,12 @@ import secrets
 from typing import TYPE_CHECKING
 
 from nbvc.durable import make_folder, sweep, sync_folder, written
+from nbvc.mapped import read_mapped
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from nbvc.model import Digest
+    from nbvc.model import Data, Digest
 
 
 class BlobFolder:
@@ -32,15 +33,17 @@ class BlobFolder:
         """Tell whether there is a file for *digest*; its bytes are not read."""
         return self.path(digest).is_file()
 
-    def read(self, digest: Digest, start: int = 0, stop: int | None = None) -> bytes:
-        """Return the bytes as they are on disk, or some of them, not verified."""
-        if start == 0 and stop is None:
-            return self.path(digest).read_bytes()
+    def read(self, digest: Digest) -> Data:
+        """Return the bytes as they are on disk, not verified; large ones stay there."""
+        return read_mapped(self.path(digest))
+
+    def read_range(self, digest: Digest, start: int, stop: int) -> bytes:
+        """Return some of the bytes as they are on disk, not verified."""
         with self.path(digest).open("rb") as file:
             file.seek(start)
-            return file.read(-1 if stop is None else stop - start)
+            return file.read(stop - start)
 
-    def write(self, digest: Digest, data: bytes) -> None:
+    def write(self, digest: Digest, data: Data) -> None:
         """Keep *data*; durable when this returns. A file that is there and undamaged is reused."""
         path = self.path(digest)
         make_folder(path.parent)

@@ -6,7 +6,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from nbvc.errors import InvalidInput, InvalidKey
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from nbvc.stores.s3 import S3Store
     from nbvc.stores.s3_patience import PatientBucket
 
-T = TypeVar("T")
 S3_SCHEME = "s3://"
 FILE_SCHEME = "file://"
 _FORMS = "A store is s3://bucket, s3://bucket/root, or the absolute path of a folder."
@@ -62,6 +61,7 @@ def open_store(
     capabilities: Capabilities | None = None,
     sleep: Callable[[float], None],
     jitter: Callable[[], float],
+    room: Path | None = None,
     create: bool = False,
 ) -> Store:
     """Open the store that *url* names. A bucket is not asked anything; a folder is looked at.
@@ -73,6 +73,7 @@ def open_store(
             embedded store knows for itself.
         sleep: Waits for so many seconds, before an S3 request is tried again.
         jitter: Returns a random number from 0 up to 1.
+        room: A folder for large objects while they are in use, so that memory need not hold them.
         create: Make the folder of an embedded store where it is missing. Makes no bucket.
 
     Returns:
@@ -100,11 +101,14 @@ def open_store(
         profile=options.profile,
         timeout_seconds=options.timeout_seconds,
         capabilities=capabilities or _NOTHING_KNOWN,
+        room=room,
     )
     # The last attempt may be a silence as long as the first, and belongs to what is waited.
     last_begin = max(_LONGEST_OUTAGE_SECONDS - options.timeout_seconds, _LEAST_RETRYING_SECONDS)
     policy = RetryPolicy(deadline_seconds=last_begin)
-    return RetryingStore(store, policy, sleep=sleep, jitter=jitter)
+    retrying = RetryingStore(store, policy, sleep=sleep, jitter=jitter)
+    store.repeat = retrying.repeat
+    return retrying
 
 
 def find_s3(store: Store) -> S3Store | None:
@@ -126,14 +130,10 @@ def find_bucket(store: Store) -> PatientBucket | None:
     if found is None:
         return None
     from nbvc.stores.retry import RetryingStore
-    from nbvc.stores.s3_patience import PatientBucket
+    from nbvc.stores.s3_patience import PatientBucket, once
 
-    repeat = store.repeat if isinstance(store, RetryingStore) else _once
+    repeat = store.repeat if isinstance(store, RetryingStore) else once
     return PatientBucket(found.administration, repeat)
-
-
-def _once(request: Callable[[], T]) -> T:
-    return request()
 
 
 def parse_s3_url(url: str) -> tuple[str, str]:

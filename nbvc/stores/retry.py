@@ -20,7 +20,7 @@ from nbvc.stores.landing import find_write
 from nbvc.stores.paging import Paged
 
 if TYPE_CHECKING:
-    from nbvc.model import VersionId
+    from nbvc.model import Data, VersionId
     from nbvc.stores.base import (
         Blob,
         Capabilities,
@@ -116,7 +116,7 @@ class RetryingStore:
     def put(
         self,
         key: Key,
-        data: bytes,
+        data: Data,
         *,
         mode: PutMode,
         metadata: Metadata,

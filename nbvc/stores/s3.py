@@ -5,8 +5,6 @@ Importing this module imports boto3, so only ``nbvc.stores.opening`` does, when 
 
 from __future__ import annotations
 
-import hashlib
-from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -21,6 +19,8 @@ from nbvc.errors import (
     VersioningOff,
     VersionNotFound,
 )
+from nbvc.mapped import CHUNK_BYTES, LARGE_BYTES, CannotSpool, spool
+from nbvc.stores import s3_parts
 from nbvc.stores.base import (
     NOTEBOOK_TYPE,
     WRITE_ID,
@@ -30,7 +30,9 @@ from nbvc.stores.base import (
     Key,
     KeyEntry,
     Metadata,
+    Overwrite,
     PutMode,
+    Replace,
     RetainUntil,
     Stored,
     VersionEntry,
@@ -42,7 +44,11 @@ from nbvc.stores.s3_bucket import S3Bucket
 from nbvc.stores.s3_call import Call
 from nbvc.stores.s3_connection import S3Connection
 from nbvc.stores.s3_errors import translated
+from nbvc.stores.s3_patience import Repeat, once
+from nbvc.stores.s3_replies import condition_failed
 from nbvc.stores.s3_wire import (
+    body,
+    checksums,
     condition,
     connect,
     head_values,
@@ -62,7 +68,9 @@ from nbvc.stores.s3_wire import (
 from nbvc.text import typed
 
 if TYPE_CHECKING:
-    from nbvc.model import VersionId
+    from pathlib import Path
+
+    from nbvc.model import Data, VersionId
 
 _PARTIAL_CONTENT = 206
 
@@ -70,7 +78,8 @@ _PARTIAL_CONTENT = 206
 class S3Store:
     """Store in one S3 bucket, below *root*. Fulfils :class:`nbvc.stores.base.Store`.
 
-    It never tries a request twice; ``RetryingStore`` does, for it knows when that is safe. In
+    It never tries a request twice; ``RetryingStore`` does, for it knows when that is safe, and
+    lends its patience to the parts of large objects. In
     versioned buckets a listing has the order of :func:`nbvc.stores.paging.merge_versions`. A HEAD
     of S3 has no error body, so :meth:`head` says ``VersionNotFound`` where the bucket is missing.
 
@@ -79,6 +88,7 @@ class S3Store:
         root: Prefix of all keys, without slashes at its ends.
         administration: The bucket as a whole, whatever the root.
         connection: Where requests go.
+        repeat: Sends a request that may be sent twice: each of the parts of a large object.
     """
 
     def __init__(
@@ -91,6 +101,7 @@ class S3Store:
         profile: str | None,
         timeout_seconds: float = 20.0,
         capabilities: Capabilities,
+        room: Path | None = None,
     ) -> None:
         """Make the client; no request is sent.
 
@@ -102,6 +113,7 @@ class S3Store:
             profile: Profile in the AWS configuration, or ``None`` for the provider chain.
             timeout_seconds: Longest silence of the server before a request counts as lost.
             capabilities: What the store was found to do.
+            room: A folder for large objects that are read; ``None`` holds them in memory.
 
         Raises:
             InvalidConfig: The AWS configuration cannot be used, or has no such profile.
@@ -111,12 +123,15 @@ class S3Store:
         self.root = root.strip("/")
         self._prefix = f"{self.root}/" if self.root else ""
         self._capabilities = capabilities
+        self._room = room
+        self.repeat: Repeat = once
         opening = Call.on_bucket(bucket, self.url, action="open", permission="s3:ListBucket")
         with translated(opening):
             session = open_session(region=region, profile=profile)
             self._client = connect(
                 session, endpoint_url=endpoint_url, timeout_seconds=timeout_seconds
             )
+        self._parts = s3_parts.PartWriter(self._client)
         self.administration = S3Bucket(self._client, bucket, store_url=self.url)
         self.connection = S3Connection(session, self._client, bucket=bucket, store_url=self.url)
 
@@ -135,14 +150,14 @@ class S3Store:
     def put(
         self,
         key: Key,
-        data: bytes,
+        data: Data,
         *,
         mode: PutMode,
         metadata: Metadata,
         content_type: str,
         retain_until: RetainUntil | None = None,
     ) -> Stored:
-        """Write *data* under *key*; see the protocol. One request."""
+        """Write *data* under *key*; see the protocol. One request; more for a large object."""
         full_key = self._full_key(key)
         check_metadata(metadata)
         only_if = condition(mode)
@@ -152,15 +167,20 @@ class S3Store:
             conditional=bool(only_if),
             locks=retain_until is not None,
         )
+        described: dict[str, Any] = {
+            "ContentType": content_type,
+            "Metadata": dict(metadata),
+        }
+        if len(data) > s3_parts.LARGEST_WHOLE_BYTES and retain_until is None:
+            return self._put_in_parts(key, data, call, mode, described)
         with translated(call):
             reply = self._client.put_object(
                 Bucket=self.bucket,
                 Key=full_key,
-                Body=data,
-                ContentType=content_type,
-                Metadata=dict(metadata),
-                ChecksumSHA256=b64encode(hashlib.sha256(data).digest()).decode("ascii"),
+                Body=body(data),
+                **described,
                 **only_if,
+                **checksums(data),
                 **locking(retain_until, data),
             )
             etag = required(reply, "ETag")
@@ -169,16 +189,59 @@ class S3Store:
             raise self._versioning_off(key)
         return Stored(version_id=version_id, etag=etag)
 
+    def _put_in_parts(
+        self, key: Key, data: Data, call: Call, mode: PutMode, described: Mapping[str, Any]
+    ) -> Stored:
+        """Write a large object. The condition is checked first, before much is sent for nothing.
+
+        And again when all parts are there, by the server; where it does not know conditions at that
+        point, a write that came in between stays below this one, as without conditional writes.
+        """
+        self._check_condition(key, mode)
+        large = s3_parts.LargeObject(
+            target={"Bucket": self.bucket, "Key": self._full_key(key)},
+            data=data,
+            described=described,
+            only_if=condition(mode),
+            call=call,
+        )
+        written = self._parts.write(large, self.repeat)
+        version_id = kept_version(written.version_id)
+        if version_id is None:
+            raise self._versioning_off(key)
+        return Stored(version_id=version_id, etag=written.etag)
+
+    def _check_condition(self, key: Key, mode: PutMode) -> None:
+        if isinstance(mode, Overwrite):
+            return
+        try:
+            current: str | None = self.head(key).etag
+        except VersionNotFound:
+            current = None
+        if current != (mode.etag if isinstance(mode, Replace) else None):
+            raise condition_failed(self._shown(key))
+
     def get(self, key: Key, version_id: VersionId | None = None) -> Blob:
-        """Read one version; see the protocol. One request."""
+        """Read one version; see the protocol. One request.
+
+        A large one is kept in a file while it is in use, if there is room for it.
+        """
+        try:
+            return self._get(key, version_id, self._room)
+        except CannotSpool:
+            return self._get(key, version_id, None)
+
+    def _get(self, key: Key, version_id: VersionId | None, room: Path | None) -> Blob:
         full_key = self._full_key(key)
         with translated(self._call("read", read_permission(version_id), key, version_id)):
             reply = self._client.get_object(
                 Bucket=self.bucket, Key=full_key, ChecksumMode="ENABLED", **version(version_id)
             )
-            with closing(reply["Body"]) as body:
-                data = body.read()
-            return Blob(**head_values(key, reply), data=data)
+            found = head_values(key, reply)
+            with closing(reply["Body"]) as stream:
+                if room is None or found["size_bytes"] <= LARGE_BYTES:
+                    return Blob(**found, data=stream.read())
+                return Blob(**found, data=spool(room, stream.iter_chunks(CHUNK_BYTES)))
 
     def get_range(self, key: Key, version_id: VersionId | None, start: int, stop: int) -> bytes:
         """Read a part of one version; see the protocol. One request."""
@@ -189,8 +252,8 @@ class S3Store:
                 Range=f"bytes={start}-{stop - 1}",
                 **version(version_id),
             )
-            with closing(reply["Body"]) as body:
-                data = body.read()
+            with closing(reply["Body"]) as stream:
+                data = stream.read()
         # A server may answer with all of it instead (RFC 9110, section 14.2).
         if reply["ResponseMetadata"]["HTTPStatusCode"] != _PARTIAL_CONTENT:
             data = data[start:stop]
@@ -357,7 +420,11 @@ class S3Store:
         return f"{self.url}/{quote(key)}{version}"
 
     def close(self) -> None:
-        """Close the connections. Idempotent; a later request opens new ones."""
+        """Close the connections. Idempotent; a later request opens new ones.
+
+        What another thread is still writing in parts is aborted: after Ctrl-C nobody waits for it.
+        """
+        self._parts.abandon()
         self._client.close()
 
     # -- helpers --------------------------------------------------------------------------------

@@ -1,4 +1,7 @@
-"""The bucket as a whole, with requests that are tried again: for what ``nbvc init`` asks of it."""
+"""Requests that are tried again by others than they belong to.
+
+The bucket as a whole, for what ``nbvc init`` asks of it, and the parts of large objects.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,11 @@ class Repeat(Protocol):
     def __call__(self, request: Callable[[], T]) -> T:
         """Return what it returns in the end."""
         ...
+
+
+def once(request: Callable[[], T]) -> T:
+    """Send a request, and do not send it again."""
+    return request()
 
 
 class PatientBucket:

@@ -127,7 +127,21 @@ def _no_bucket(_: Reply, call: Call) -> e.NbvcError:
 
 
 def _condition(_: Reply, call: Call) -> e.NbvcError:
-    return e.PreconditionFailed(f"{call.url} is not in the expected state; nothing was written.")
+    return condition_failed(call.url)
+
+
+def condition_failed(url: str) -> e.PreconditionFailed:
+    """Return the error for a write whose condition does not hold."""
+    return e.PreconditionFailed(f"{url} is not in the expected state; nothing was written.")
+
+
+def _upload_gone(_: Reply, call: Call) -> e.NbvcError:
+    if call.changes:
+        return outcome_unknown(call, "the store does not know the upload of its parts any more")
+    return e.StoreError(
+        f"Somebody aborted the upload of {call.url}; nothing was written.",
+        hint="Repeat the command.",
+    )
 
 
 def _raced(_: Reply, call: Call) -> e.NbvcError:
@@ -277,6 +291,7 @@ _CODES: dict[str, _ReplyBuilder] = {
     "NoSuchKey": _missing,
     "NoSuchVersion": _missing,
     "NoSuchBucket": _no_bucket,
+    "NoSuchUpload": _upload_gone,
     "MethodNotAllowed": _not_allowed,
     "InvalidArgument": _invalid_argument,
     "InvalidRequest": _invalid_request,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from base64 import b64encode
 from collections.abc import Mapping
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import unquote_plus
 
 from boto3.session import Session
@@ -29,12 +30,14 @@ from nbvc.stores.base import (
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+    from nbvc.model import Data
     from nbvc.stores.paging import Token
 
 MAX_CONNECT_SECONDS = 5.0
 """A server that is there takes a connection sooner, however slow its replies are."""
 
 MAX_CONNECTIONS = 64
+_BLOCK_BYTES = 256 * 1024
 MAX_PAGE_ENTRIES = 1000
 """S3's limit for one page of a listing."""
 
@@ -92,7 +95,7 @@ def condition(mode: PutMode) -> dict[str, Any]:
             return {}
 
 
-def locking(retain_until: RetainUntil | None, data: bytes) -> dict[str, Any]:
+def locking(retain_until: RetainUntil | None, data: Data) -> dict[str, Any]:
     """Return the arguments that lock the version that *data* becomes; empty for none.
 
     S3 takes a locked upload only with a checksum that is announced in one of two older ways (API
@@ -107,6 +110,41 @@ def locking(retain_until: RetainUntil | None, data: bytes) -> dict[str, Any]:
         "ChecksumAlgorithm": "SHA256",
         "ContentMD5": b64encode(md5).decode("ascii"),
     }
+
+
+def checksums(data: Data) -> dict[str, Any]:
+    """Return the arguments by which the server refuses other bytes than *data*."""
+    return {"ChecksumSHA256": b64encode(hashlib.sha256(data).digest()).decode("ascii")}
+
+
+def body(data: Data) -> bytes | BinaryIO:
+    """Return *data* as boto3 takes it: a view is read piece by piece, and not copied."""
+    return data if isinstance(data, bytes) else io.BufferedReader(_View(data), _BLOCK_BYTES)
+
+
+class _View(io.RawIOBase):
+    """A view of bytes as a file that is read."""
+
+    def __init__(self, view: memoryview) -> None:
+        self._view = view
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401
+        piece = self._view[self._position : self._position + len(buffer)]
+        buffer[: len(piece)] = piece
+        self._position += len(piece)
+        return len(piece)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = (0, self._position, len(self._view))[whence]
+        self._position = max(start + offset, 0)
+        return self._position
 
 
 def version(version_id: VersionId | None) -> dict[str, Any]:

@@ -7,6 +7,9 @@ import hashlib
 import os
 from pathlib import Path
 
+from nbvc.mapped import read_mapped
+from nbvc.model import Data
+
 _LARGEST_SHARE = 4
 _SWEEPING_PREFIXES = ("00", "40", "80", "c0")  # one write in 64
 _SWEEP_TO = 0.9
@@ -26,17 +29,17 @@ class DiskCache:
         self._folder = folder
         self._limit_bytes = limit_bytes
 
-    def get(self, name: str) -> bytes | None:
-        """Return what was kept under *name*, or ``None``."""
+    def get(self, name: str) -> Data | None:
+        """Return what was kept under *name*, or ``None``. Large bytes stay on disk."""
         path = self._path(name)
         try:
-            data = path.read_bytes()
+            data = read_mapped(path)
             os.utime(path)
         except OSError:
             return None
         return data
 
-    def put(self, name: str, data: bytes) -> None:
+    def put(self, name: str, data: Data) -> None:
         """Keep *data* under *name*, unless it would take a quarter of the cache."""
         if len(data) > self._limit_bytes // _LARGEST_SHARE:
             return

@@ -13,15 +13,15 @@ from nbvc.errors import (
     UnsavedChanges,
     VersionNotFound,
 )
-from nbvc.model import Digest, Version
+from nbvc.model import Data, Digest, Version
 from nbvc.notebook import Outline, read_outline
 from nbvc.refs import Name, Selector
 from nbvc.text import typed
 from nbvc.workspace.files import (
     Stamp,
     create_file,
+    digest_file,
     make_folder,
-    read_file,
     stamp,
     sweep,
     write_file,
@@ -43,7 +43,7 @@ def checkout(
     force: bool,
 ) -> CheckoutResult:
     """Write *version* over the notebook at *path*; see :meth:`nbvc.Workspace.checkout`."""
-    data = workspace.read(version)
+    data = workspace.repository.view(version)
     if output is not None:
         target = workspace.session.environment.cwd / output
         environment = workspace.session.environment
@@ -63,7 +63,7 @@ def checkout(
 
 
 def put_in_place(
-    workspace: Workspace, path: str, version: Version, data: bytes, before: Stamp | None
+    workspace: Workspace, path: str, version: Version, data: Data, before: Stamp | None
 ) -> None:
     """Write *data* to the notebook at *path*, and remember that it is based on *version*.
 
@@ -80,7 +80,7 @@ def put_in_place(
     workspace.index.put(stamped(entry, written, base.digest, environment.now()))
 
 
-def base_of(version: Version, data: bytes, *, etag: str | None = None) -> Base:
+def base_of(version: Version, data: Data, *, etag: str | None = None) -> Base:
     """Return what a working copy with the bytes of *version* is based on."""
     outline: Outline | None
     try:
@@ -110,7 +110,7 @@ def is_safe_to_replace(workspace: Workspace, path: str) -> bool:
             )
         return True
     entry = workspace.index.get(path)
-    digest = Digest.of(read_file(file, shown=path)[0])
+    digest = digest_file(file, shown=path)
     waiting = workspace.outbox.waiting(key=workspace.key_of(path))
     if digest in _remembered(entry) or digest in {version.digest for version in waiting}:
         return True

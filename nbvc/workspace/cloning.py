@@ -23,7 +23,7 @@ from nbvc.errors import (
     NotFound,
 )
 from nbvc.manifest.metadata import from_metadata
-from nbvc.model import NOTEBOOK_SUFFIX, Area, Digest, NotebookKey, Version
+from nbvc.model import NOTEBOOK_SUFFIX, Area, Data, Digest, NotebookKey, Version
 from nbvc.refs import LATEST, AsOf, Selector, parse_ref
 from nbvc.repository import Repository
 from nbvc.repository.settings import read_settings
@@ -35,9 +35,9 @@ from nbvc.workspace.core import Workspace
 from nbvc.workspace.files import (
     FileRefused,
     create_file,
+    digest_file,
     inside,
     make_folder,
-    read_file,
     stamp,
     sweep,
 )
@@ -134,7 +134,7 @@ def _clone_notebook(
     version = repository.resolve(
         location.key, selector, area=location.area, as_of=_as_of(session, selector)
     )
-    data = repository.read(version)
+    data = repository.view(version)
     target = session.environment.cwd / (destination or ".")
     if looking.is_folder(target) or not target.name.endswith(NOTEBOOK_SUFFIX):
         target = target / PurePosixPath(location.path).name
@@ -309,12 +309,12 @@ def _version(area: Area, key: NotebookKey, blob: Blob) -> Version:
     )
 
 
-def _write(session: Session, target: Path, version: Version, data: bytes) -> _Written:
+def _write(session: Session, target: Path, version: Version, data: Data) -> _Written:
     """Write *data* to *target*, or beside it as ``name-1.ipynb`` where there are other bytes."""
     token = session.environment.new_write_id()
     for number in range(MAX_NAMES_TRIED):
         file = target if number == 0 else target.with_stem(f"{target.stem}-{number}")
-        if stamp(file) is not None and read_file(file, shown=file.name)[0] == data:
+        if _holds(file, data):
             return _Written(file=file, version=version, present=True)
         if not os.path.lexists(file):
             make_folder(file.parent)
@@ -322,3 +322,11 @@ def _write(session: Session, target: Path, version: Version, data: bytes) -> _Wr
                 create_file(file, data, token=token)
                 return _Written(file=file, version=version, present=False)
     raise InvalidInput(f"There are {MAX_NAMES_TRIED} files like {target.name} already.")
+
+
+def _holds(file: Path, data: Data) -> bool:
+    """Tell whether there is a file with these bytes."""
+    found = stamp(file)
+    if found is None or found.size_bytes != len(data):
+        return False
+    return digest_file(file, shown=file.name) == Digest.of(data)

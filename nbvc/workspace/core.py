@@ -176,6 +176,11 @@ class Workspace(Maintenance):
         return Outbox(self.folder / CONTROL_FOLDER / OUTBOX_FOLDER, owner)
 
     @property
+    def room(self) -> Path:
+        """A folder for temporary copies of large notebooks."""
+        return self.folder / CONTROL_FOLDER
+
+    @property
     def index(self) -> Index:
         """What is remembered here, opened when it is first needed."""
         if self._index is None:
@@ -325,7 +330,7 @@ class Workspace(Maintenance):
 
     def read(self, version: Version) -> bytes:
         """Return the exact bytes of *version*, verified against its digest."""
-        return self.repository.read(version)
+        return bytes(self.repository.view(version))
 
     def read_working_copy(self, path: str | Path | None = None) -> bytes:
         """Return the bytes of the file, as they are on disk now.
@@ -334,7 +339,7 @@ class Workspace(Maintenance):
             NotebookNotFound: There is no such file.
         """
         chosen = self.choose(path)
-        return read_file(self.folder / chosen, shown=chosen)[0]
+        return bytes(read_file(self.folder / chosen, shown=chosen)[0])
 
     def diff(
         self,

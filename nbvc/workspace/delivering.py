@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from nbvc.errors import AccessDenied, IntegrityError, NbvcError, NotFound, StoreError
-from nbvc.model import Area, NotebookKey, Record, WriteId
+from nbvc.model import Area, Data, NotebookKey, Record, WriteId
 from nbvc.repository import Act, Draft, Known
 from nbvc.repository.records import Manifest
 from nbvc.workspace.index import Base, Entry
@@ -169,7 +169,7 @@ def _by_key(version: Waiting) -> NotebookKey:
     return version.key
 
 
-def _deliver_one(workspace: Workspace, version: Waiting, data: bytes) -> Delivered:
+def _deliver_one(workspace: Workspace, version: Waiting, data: Data) -> Delivered:
     outbox, repository = workspace.outbox, workspace.connect()
     is_here = workspace.key_of(version.path) == version.key
     known = workspace.index.get(version.path).known if is_here else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 from nbvc import durable, looking
 from nbvc.errors import (
@@ -23,13 +25,15 @@ from nbvc.errors import (
     UnsavedChanges,
 )
 from nbvc.faults import Fault, fault_of_system
-from nbvc.model import CONTROL_FOLDERS, NOTEBOOK_SUFFIX, NotebookKey
+from nbvc.mapped import LARGE_BYTES, CannotSpool, chunks_of, spool
+from nbvc.model import CONTROL_FOLDERS, NOTEBOOK_SUFFIX, Data, Digest, NotebookKey
 from nbvc.text import typed
 
 _NOT_THERE = {Fault.ABSENT, Fault.IN_THE_WAY}
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 _NO_SUCH_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 _TEMPORARY = (".nbvc-", ".tmp")
+_Read = TypeVar("_Read")
 
 
 class FileRefused(AccessDenied):
@@ -82,12 +86,13 @@ def stamp(path: Path, *, shown: str | None = None) -> Stamp | None:
     )
 
 
-def read_file(path: Path, *, shown: str) -> tuple[bytes, Stamp]:
+def read_file(path: Path, *, shown: str, room: Path | None = None) -> tuple[Data, Stamp]:
     """Return the bytes of a file and its stamp, both of the same moment.
 
     Args:
         path: The file.
         shown: How to name it in an error.
+        room: A folder for a copy of a large file, which is then not held in memory.
 
     Raises:
         NotebookNotFound: There is no such file.
@@ -95,14 +100,46 @@ def read_file(path: Path, *, shown: str) -> tuple[bytes, Stamp]:
         NbvcError: The disk fails.
         InvalidInput: It is no regular file, or is being written to all the time.
     """
+
+    def read(size_bytes: int) -> tuple[Data, int]:
+        data = _read(path, room if size_bytes > LARGE_BYTES else None)
+        return data, len(data)
+
+    return _read_settled(path, read, shown=shown)
+
+
+def digest_file(path: Path, *, shown: str) -> Digest:
+    """Return the digest of a file, which is not held in memory; see :func:`read_file`."""
+
+    def read(_: int) -> tuple[Digest, int]:
+        with path.open("rb") as file:
+            return Digest(hashlib.file_digest(file, "sha256").hexdigest()), file.tell()
+
+    return _read_settled(path, read, shown=shown)[0]
+
+
+def _read(path: Path, room: Path | None) -> Data:
+    if room is not None:
+        with contextlib.suppress(CannotSpool), path.open("rb") as file:
+            return spool(room, chunks_of(file))
+    return path.read_bytes()
+
+
+def _read_settled(
+    path: Path, read: Callable[[int], tuple[_Read, int]], *, shown: str
+) -> tuple[_Read, Stamp]:
+    """Return what *read* makes of a file, once nobody wrote to it meanwhile.
+
+    It gets the size of the file, and returns also how many bytes it has read.
+    """
     try:
         for _ in range(3):
             before = stamp(path, shown=shown)
             if before is None:
                 break
-            data = path.read_bytes()
-            if stamp(path, shown=shown) == before and len(data) == before.size_bytes:
-                return data, before
+            found, size_bytes = read(before.size_bytes)
+            if stamp(path, shown=shown) == before and size_bytes == before.size_bytes:
+                return found, before
     except OSError as error:
         raise _unreadable(shown, error) from error
     if not looking.exists(path):
@@ -113,7 +150,13 @@ def read_file(path: Path, *, shown: str) -> tuple[bytes, Stamp]:
 
 
 def write_file(
-    path: Path, data: bytes, *, token: str, expected: Stamp | None = None, check: bool = False
+    path: Path,
+    data: Data,
+    *,
+    token: str,
+    head: bytes = b"",
+    expected: Stamp | None = None,
+    check: bool = False,
 ) -> Stamp:
     """Replace a file all or nothing: a reader, or a crash, sees the old bytes or the new ones.
 
@@ -124,6 +167,7 @@ def write_file(
         path: The file; its folder must exist.
         data: Its new bytes.
         token: Random text, for the name of the temporary file next to it.
+        head: Bytes before them.
         expected: With *check*, the stamp that the file must still have (``None``: no file).
         check: Whether to look at *expected* just before replacing.
 
@@ -138,18 +182,21 @@ def write_file(
             raise _changed(path)
         temporary.replace(path)
 
-    written = _write(path, data, token, put_in_place)
+    written = _write(path, data, token, put_in_place, head=head)
     _sweep(path.parent, written.mtime_ns)
     return written
 
 
-def create_file(path: Path, data: bytes, *, token: str, private: bool = False) -> Stamp:
+def create_file(
+    path: Path, data: Data, *, token: str, head: bytes = b"", private: bool = False
+) -> Stamp:
     """Write a file that does not exist yet, all or nothing. Durable when this returns.
 
     Args:
         path: The file; its folder must exist.
         data: Its bytes.
         token: Random text, for the name of the temporary file next to it.
+        head: Bytes before them.
         private: Whether it is for the user alone, wherever it lies.
 
     Raises:
@@ -157,7 +204,8 @@ def create_file(path: Path, data: bytes, *, token: str, private: bool = False) -
         AccessDenied: It may not be written.
         NbvcError: The disk is full, or fails.
     """
-    return _write(path, data, token, partial(_link, path), mode=0o600 if private else None)
+    mode = 0o600 if private else None
+    return _write(path, data, token, partial(_link, path), head=head, mode=mode)
 
 
 def are_one_file(source: Path, target: Path) -> bool:
@@ -228,17 +276,18 @@ def _changed(path: Path) -> UnsavedChanges:
 
 def _write(
     path: Path,
-    data: bytes,
+    data: Data,
     token: str,
     put_in_place: Callable[[Path], None],
     *,
+    head: bytes = b"",
     mode: int | None = None,
 ) -> Stamp:
     """Write a file by way of a temporary one; its mode is that of the file that was there."""
     temporary = path.with_name(token.join(_TEMPORARY))
     with explained(path):
         mode = stat.S_IMODE(path.stat().st_mode) if path.is_file() else mode
-        with durable.written(temporary, data, mode=mode):
+        with durable.written(temporary, data, head=head, mode=mode):
             put_in_place(temporary)
     _make_durable(path)
     written = stamp(path)

@@ -26,7 +26,8 @@ from typing import Any
 from nbvc.durable import sync_folder
 from nbvc.errors import Conflict, IntegrityError, NbvcError, StoreUnavailable
 from nbvc.manifest.sealing import FORMAT, MALFORMED, format_time, parse_time, seal, unseal
-from nbvc.model import Changes, Digest, NotebookKey, VersionId, WriteId
+from nbvc.mapped import read_mapped
+from nbvc.model import Changes, Data, Digest, NotebookKey, VersionId, WriteId
 from nbvc.text import typed
 from nbvc.workspace.files import create_file, explained, make_folder, sweep, write_file
 from nbvc.workspace.owning import Owner
@@ -118,7 +119,7 @@ class Outbox:
         self.folder = folder
         self._owner = owner
 
-    def add(self, version: Waiting, data: bytes, *, sent: bool) -> Waiting:
+    def add(self, version: Waiting, data: Data, *, sent: bool) -> Waiting:
         """Put *version* at the end of the queue, durably.
 
         Args:
@@ -137,13 +138,13 @@ class Outbox:
         make_folder(self.folder, private=True)
         sweep(self.folder, version.saved_at)
         version = replace(version, own=True)
-        content = self._seal(version) + b"\n" + data
+        head = self._seal(version) + b"\n"
         place = 1 + max((place for place, _ in self._places()), default=0)
         if place > _MAX_PLACE:
             raise Conflict(f"There is no place left in {self.folder}.", hint="nbvc push")
         # Others may take the same place at once: the write ID keeps their files apart.
         file = self.folder / f"{place:010d}-{version.write_id}{_SENT if sent else _NEW}"
-        create_file(file, content, token=version.write_id, private=True)
+        create_file(file, data, head=head, token=version.write_id, private=True)
         own = self._owner is not None and self._owner.has_key
         return replace(version, place=place, sent=sent, file=file, own=own)
 
@@ -177,14 +178,16 @@ class Outbox:
         """Return whether nothing waits. Reads one folder, and no file."""
         return not self._places()
 
-    def read(self, version: Waiting) -> bytes:
-        """Return the bytes of *version*, verified.
+    def read(self, version: Waiting) -> Data:
+        """Return the bytes of *version*, verified; large ones stay on disk.
 
         Raises:
             IntegrityError: They are not the ones that were saved.
         """
         with explained(version.file):
-            _, _, data = version.file.read_bytes().partition(b"\n")
+            with version.file.open("rb") as opened:
+                start = len(opened.readline(MAX_HEADER_BYTES))
+            data = read_mapped(version.file, start=start)
         if Digest.of(data) != version.digest:
             raise IntegrityError(
                 f"A waiting version of {version.path} is damaged on this disk: {version.file}.",
@@ -214,8 +217,8 @@ class Outbox:
         """Send *version* to another store than the one it was saved for. Idempotent."""
         data = self.read(version)
         moved = replace(version, store=store)
-        content = self._seal(moved) + b"\n" + data
-        write_file(version.file, content, token=version.write_id)
+        head = self._seal(moved) + b"\n"
+        write_file(version.file, data, head=head, token=version.write_id)
         return moved
 
     def remove(self, version: Waiting) -> None:

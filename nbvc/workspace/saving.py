@@ -17,7 +17,7 @@ from nbvc.errors import (
     NotebookNotFound,
     StoreError,
 )
-from nbvc.model import Area, Digest
+from nbvc.model import Area, Data, Digest
 from nbvc.notebook import Outline, compare, read_outline
 from nbvc.repository import Act, Draft, Known
 from nbvc.repository.records import Manifest
@@ -128,7 +128,7 @@ def save_one(
         unchanged = _unchanged(entry, stopped, named=named)
         if unchanged is not None and (unchanged.number is not None or unchanged.waiting):
             return unchanged
-    data, read_at = read_file(workspace.folder / path, shown=path)
+    data, read_at = read_file(workspace.folder / path, shown=path, room=workspace.room)
     digest = Digest.of(data)
     entry = stamped(entry, read_at, digest, act.now)
     if stopped is None:
@@ -292,7 +292,7 @@ def _unchanged(entry: Entry, stopped: NbvcError | None, *, named: bool) -> SaveR
     )
 
 
-def _outline(data: bytes, path: str, *, allow_invalid: bool) -> Outline | None:
+def _outline(data: Data, path: str, *, allow_invalid: bool) -> Outline | None:
     try:
         return read_outline(data, name=path)
     except InvalidNotebook:

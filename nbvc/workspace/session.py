@@ -78,6 +78,7 @@ class Session:
             options=self.settings.connection(url),
             sleep=self.environment.sleep,
             jitter=self.environment.jitter,
+            room=self.environment.cache_dir,
             create=create,
         )
 
