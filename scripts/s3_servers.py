@@ -8,7 +8,6 @@ the running Python has it, that is used.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import importlib.util
 import os
 import shlex
@@ -23,15 +22,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import ceph_cluster
+import own_environments
 import server_processes as processes
-import setup_environment as setup
+from own_environments import Program
 from server_processes import HOST, StartError
 from setup_environment import SetupError, say
 
-SCRIPTS = Path(__file__).resolve().parent
 ACCESS_KEY = "test"
 SECRET_KEY = "testtest"
-STAMP = "ready"
 EXAMPLES = """\
 examples:
   scripts/s3-server ministack                       run until Ctrl-C
@@ -266,12 +264,8 @@ def installed(name: str, server: Server) -> str:
     """
     if has_module(server.module):
         return sys.executable
-    constraints = SCRIPTS / server.constraints if server.constraints else None
-    folder = folder_of(name, server, constraints)
-    with setup.exclusive(folder):
-        if not (folder / STAMP).exists():
-            install(folder, server, constraints)
-    return str(folder / "bin" / "python")
+    program = Program(name=name, requirements=(server.requirement,), constraints=server.constraints)
+    return str(own_environments.installed(program) / "bin" / "python")
 
 
 def has_module(name: str) -> bool:
@@ -280,57 +274,6 @@ def has_module(name: str) -> bool:
         return importlib.util.find_spec(name) is not None
     except ModuleNotFoundError:  # nor the package that it would be in
         return False
-
-
-def folder_of(name: str, server: Server, constraints: Path | None) -> Path:
-    """Return the folder for an environment that holds exactly what is asked for now.
-
-    Raises:
-        SetupError: None can be written.
-    """
-    facts = [server.requirement, "{}.{}".format(*sys.version_info)]
-    facts += [constraints.read_text()] if constraints else []
-    digest = hashlib.sha256("\n".join(facts).encode()).hexdigest()[:12]
-    tried = []
-    for parent in candidates(os.environ):
-        folder = parent / f"{name}-{digest}"
-        if setup.is_writable(folder):
-            return folder
-        tried.append(str(parent))
-    raise SetupError(
-        f"the server cannot be installed: no folder can be written (tried: {', '.join(tried)}).\n"
-        "hint: name one with NBVC_SERVERS_DIR=/path/to/folder"
-    )
-
-
-def candidates(variables: Mapping[str, str]) -> Iterator[Path]:
-    """Yield where the environments may be, best first."""
-    if chosen := variables.get("NBVC_SERVERS_DIR"):
-        yield Path(chosen).absolute()
-        return
-    cache = Path(variables.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
-    if cache.is_absolute():
-        yield cache / "nbvc" / "servers"
-    shared = Path(tempfile.gettempdir()) / f"nbvc-{os.getuid()}"
-    if setup.is_private(shared):
-        yield shared / "servers"
-
-
-def install(folder: Path, server: Server, constraints: Path | None) -> None:
-    """Make the environment and stamp it.
-
-    Raises:
-        SetupError: It failed; the environment carries no stamp then.
-    """
-    say(f"Installing {server.requirement} into {folder} (once, up to a minute) ...\n")
-    # What an attempt left that did not get as far as an environment.
-    (folder / setup.LOG).unlink(missing_ok=True)
-    setup.create(folder)
-    limits = ["--constraint", str(constraints)] if constraints else []
-    pip = [str(folder / "bin" / "python"), "-I", "-m", "pip", "install", "--no-input"]
-    quiet = ["--disable-pip-version-check", "--progress-bar", "off"]
-    setup.run(folder, [*pip, *quiet, *limits, server.requirement])
-    (folder / STAMP).touch()
 
 
 if __name__ == "__main__":
