@@ -10,6 +10,7 @@ from nbvc.manifest.layout import Layout
 from nbvc.model import NotebookKey
 from nbvc.repository import Known
 from nbvc.stores.local import LocalStore
+from scripts.benchmarks.growth import NOISE, grows
 from scripts.benchmarks.measuring import NBVC, Case, Row, compare, process
 from scripts.benchmarks.notebooks import notebook, rewrite
 from scripts.benchmarks.surroundings import Surroundings
@@ -18,14 +19,13 @@ from tests.repository.support import find, open_repository, save
 from tests.stores.counting import CountingStore
 
 SHORT, LONG, QUICK_LONG = 100, 100_000, 5_000
-NOISE = 1.15
-"""Two medians of the same thing may differ by this much on a loaded machine."""
+TENTH = 10
 
 
 def lengths(around: Surroundings) -> list[Row]:
-    """Compare a log, a save and a checkout in a long history with the same in a short one."""
+    """Compare acts in a long history with the same in a short one, and a check for each version."""
     long = QUICK_LONG if around.quick else LONG
-    made = {count: _history(around, count) for count in (long, SHORT)}
+    made = {count: _history(around, count) for count in (long, long // TENTH, SHORT)}
     rows = []
     for what, command in (
         ("log -n 20", ["log", "-n", "20"]),
@@ -37,7 +37,7 @@ def lengths(around: Surroundings) -> list[Row]:
                 prepare=rewrite(folder / "mine.ipynb") if what == "save" else lambda: None,
                 run=process(NBVC, *command, cwd=folder, env=around.env),
             )
-            for count, (folder, _) in made.items()
+            for count, folder in ((count, made[count][0]) for count in (long, SHORT))
         }
         limits = {f"{SHORT} versions": NOISE}
         (row,) = compare(
@@ -52,7 +52,18 @@ def lengths(around: Surroundings) -> list[Row]:
                 met=bool(row.met) and counts[0] == counts[1],
             )
         )
-    return rows
+    folders = {count: made[count][0] for count in (long, long // TENTH)}
+    return [
+        *rows,
+        *grows(
+            around,
+            "nbvc check",
+            folders,
+            lambda _: ("check",),
+            things="versions",
+            rounds=around.few_rounds,
+        ),
+    ]
 
 
 def _history(around: Surroundings, count: int) -> tuple[Path, dict[str, int]]:

@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that adds latency, counts round trips and keeps request lines."""
+"""A TCP proxy on loopback that adds latency, counts what passes and keeps request lines."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 REQUEST_LINE = re.compile(rb"(GET|HEAD|PUT|POST|DELETE) (\S+) HTTP/1\.1\r\n")
@@ -14,16 +15,35 @@ CHUNK_BYTES = 1 << 16
 START_TIMEOUT_SECONDS = 10
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """What went to and fro.
+
+    Attributes:
+        requests: How many HTTP requests.
+        round_trips: How often the client spoke after the server did.
+        connections: How many were opened.
+        sent_bytes: From the client, headers included.
+        received_bytes: From the server, headers included.
+    """
+
+    requests: int
+    round_trips: int
+    connections: int
+    sent_bytes: int
+    received_bytes: int
+
+
 class DelayProxy:
     """Forwards to one server; each direction takes half of :attr:`round_trip_seconds` longer.
 
-    Opening a connection is not delayed. A round trip is counted when the client speaks after
-    the server did: a PUT that waits for ``100 Continue`` counts as two.
+    Opening a connection takes a round trip, too: the first bytes on it are passed on no sooner.
+    A round trip is counted when the client speaks after the server did: a PUT that waits for
+    ``100 Continue`` counts as two.
 
     Attributes:
         url: Its own address.
         round_trip_seconds: What to add; may be changed between requests.
-        round_trips: How many were counted.
         requests: Method and target of each request, in the order of arrival.
     """
 
@@ -36,8 +56,20 @@ class DelayProxy:
 
     def reset(self) -> None:
         """Count from zero again."""
-        self.round_trips = 0
+        self._round_trips = self._connections = 0
+        self._bytes = {"client": 0, "server": 0}
         self.requests: list[tuple[str, str]] = []
+
+    @property
+    def traffic(self) -> Traffic:
+        """What passed since the last :meth:`reset`."""
+        return Traffic(
+            requests=len(self.requests),
+            round_trips=self._round_trips,
+            connections=self._connections,
+            sent_bytes=self._bytes["client"],
+            received_bytes=self._bytes["server"],
+        )
 
     async def listen(self) -> asyncio.Server:
         """Take any free port."""
@@ -46,17 +78,24 @@ class DelayProxy:
         return listener
 
     async def _serve(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        self._connections += 1
+        opened = asyncio.get_running_loop().time() + self.round_trip_seconds
         server, forth = await asyncio.open_connection(*self._server)
         turn = ["server"]
         # Connections are open when the proxy ends; asyncio 3.11 reports that as an error.
         with suppress(asyncio.CancelledError), closing(forth), closing(back):
             await asyncio.gather(
-                self._carry(client, forth, "client", turn),
-                self._carry(server, back, "server", turn),
+                self._carry(client, forth, "client", turn, opened),
+                self._carry(server, back, "server", turn, opened),
             )
 
     async def _carry(
-        self, source: asyncio.StreamReader, target: asyncio.StreamWriter, who: str, turn: list[str]
+        self,
+        source: asyncio.StreamReader,
+        target: asyncio.StreamWriter,
+        who: str,
+        turn: list[str],
+        opened: float,
     ) -> None:
         """Pass on what *source* sends, late, but without waiting before the next is read."""
         queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
@@ -66,17 +105,18 @@ class DelayProxy:
         while data:
             with suppress(ConnectionError):
                 data = await source.read(CHUNK_BYTES)
-            if data and who == "client":
-                self._note(data, is_turn=turn[0] == "server")
             if data:
+                self._note(data, who, is_turn=turn[0] != who)
                 turn[0] = who
-            queue.put_nowait((clock() + self.round_trip_seconds / 2, data))
+            queue.put_nowait((max(clock(), opened) + self.round_trip_seconds / 2, data))
         await sender
 
-    def _note(self, data: bytes, *, is_turn: bool) -> None:
-        self.round_trips += is_turn
-        if found := REQUEST_LINE.match(data):
-            self.requests.append((found[1].decode(), found[2].decode()))
+    def _note(self, data: bytes, who: str, *, is_turn: bool) -> None:
+        self._bytes[who] += len(data)
+        if who == "client":
+            self._round_trips += is_turn
+            if found := REQUEST_LINE.match(data):
+                self.requests.append((found[1].decode(), found[2].decode()))
 
 
 async def _send_late(

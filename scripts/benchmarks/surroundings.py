@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,9 @@ from pathlib import Path
 from scripts.benchmarks.measuring import NBVC, process
 
 PROJECT = Path(__file__).resolve().parents[2]
+LATENCIES_SECONDS = (0.0, 0.05)
+"""What a round trip to the server takes longer; each row with a server is measured with both."""
+
 KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
 GIT_IDENTITY = {
     f"GIT_{role}_{part}": value
@@ -35,6 +39,11 @@ class Surroundings:
     rounds: int
 
     @property
+    def few_rounds(self) -> int:
+        """How often to repeat what takes a second or more."""
+        return max(1, self.rounds // 4)
+
+    @property
     def env(self) -> dict[str, str]:
         """The variables of every process that is measured."""
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
@@ -56,10 +65,15 @@ class Surroundings:
         folder = self.folder / name
         folder.mkdir()
         for path, data in files.items():
+            (folder / path).parent.mkdir(exist_ok=True)
             (folder / path).write_bytes(data)
         namespace = ("--namespace", f"bench/{name}")
         process(NBVC, "init", *arguments, *namespace, cwd=folder, env=self.env)()
         return folder
+
+    def forget_cache(self) -> None:
+        """Remove what nbvc keeps in the user's cache, so that the next command asks its store."""
+        shutil.rmtree(Path(self.env["HOME"]) / ".cache" / "nbvc", ignore_errors=True)
 
     def bucket(self, name: str, endpoint: str | None = None) -> tuple[str, ...]:
         """Return the arguments of ``nbvc init`` for a new bucket."""
