@@ -60,9 +60,7 @@ def _is_other(line: str, changes: Diff) -> bool:
     return len(changes) > MOST_IN_LINE and len(changes) * CHARACTERS_PER_CHANGE > len(line)
 
 
-def _without_long_runs(
-    matches: Matches, changes: Mapping[int, Diff]
-) -> Iterator[tuple[int, int]]:
+def _without_long_runs(matches: Matches, changes: Mapping[int, Diff]) -> Iterator[tuple[int, int]]:
     run: Matches = []
     count = 0
     for i, j in matches:

@@ -28,6 +28,8 @@ SOURCE_NUMBER = "nbvc-source-number"
 SOURCE_VERSION_ID = "nbvc-source-version-id"
 NUMBER = "nbvc-number"
 """Only in a version that was packed and made plain again: the number of its record."""
+AGAIN = "nbvc-again"
+"""Only in the copy of what was current that unpacking puts on top of such versions."""
 
 _MAX_AUTHOR_BYTES = 300
 _MAX_MESSAGE_BYTES = 900
@@ -52,6 +54,7 @@ class Provenance:
     source_number: int | None = None
     source_version_id: str | None = None
     number: int | None = None
+    again: bool = False
 
 
 def to_metadata(provenance: Provenance) -> dict[str, str]:
@@ -66,6 +69,7 @@ def to_metadata(provenance: Provenance) -> dict[str, str]:
         SOURCE_NUMBER: _decimal(provenance.source_number),
         SOURCE_VERSION_ID: provenance.source_version_id,
         NUMBER: _decimal(provenance.number),
+        AGAIN: "yes" if provenance.again else None,
     }
     return {name: text for name, text in texts.items() if text}
 
@@ -87,6 +91,7 @@ def from_metadata(metadata: Mapping[str, str]) -> Provenance:
         source_number=_try(_number, metadata.get(SOURCE_NUMBER)),
         source_version_id=metadata.get(SOURCE_VERSION_ID),
         number=_try(_number, metadata.get(NUMBER)),
+        again=AGAIN in metadata,
     )
 
 

@@ -16,11 +16,12 @@ from itertools import dropwhile, islice, takewhile
 from nbvc.errors import AccessDenied, IntegrityError, NotFound, StoreError
 from nbvc.manifest.metadata import Provenance, from_metadata
 from nbvc.manifest.records import RecordFile, record_hash
+from nbvc.manifest.runs import Numbers
 from nbvc.manifest.states import State
 from nbvc.model import Area, Digest, NotebookKey, Record, VersionId, WriteId
 from nbvc.repository.acts import Act
 from nbvc.repository.backend import Backend
-from nbvc.repository.packs import known_otherwise
+from nbvc.repository.packed_store import known_otherwise
 from nbvc.repository.records import FROM_ONE, Manifest, RecordMaker, Start
 from nbvc.repository.repeats import Repeats
 from nbvc.repository.states import change_by, read_state
@@ -72,7 +73,8 @@ def catch_up(
     if state is not None and (state.removed or state.moved_to):
         _restore(backend, key, act)
     after = newest.record.number + 1 if newest else 1
-    repeats = Repeats(manifest, newest, seen.indexed)
+    let_go = Numbers(state.forgotten if state is not None else ())
+    repeats = Repeats(manifest, newest, seen.indexed, let_go=let_go)
     for make in adoptions(backend, Area.WORKSPACE, key, seen.entries, repeats, after, mine=act):
         # While one was being recorded, the writer of the next one may have come through.
         if head is None or not manifest.find_version(head, after, make(after, None)):

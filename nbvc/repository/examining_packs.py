@@ -17,7 +17,7 @@ from nbvc.manifest.states import Pack, State
 from nbvc.model import Area, NotebookKey
 from nbvc.repository.backend import Backend
 from nbvc.repository.findings import Finding, Kind
-from nbvc.repository.packs import Packs
+from nbvc.repository.packed_store import packs_of
 from nbvc.stores.base import VersionEntry
 
 SETTLED_AFTER = timedelta(days=1)
@@ -71,7 +71,7 @@ class PackExaminer:
         self._backend = backend
         self._area, self._key = area, key
         self._state, self._now = state, now
-        self._packs = Packs(backend)
+        self._packs = packs_of(backend)
         self._stored = _by_key(backend.layout.packs(area, key), indexed)
 
     def examine(self, listed: Sequence[VersionEntry]) -> ExaminedPacks:
@@ -90,6 +90,7 @@ class PackExaminer:
         for pack, table in self._unnamed(named):
             if self._holds_only_copies(table, whole):
                 unlisted.append(pack)
+                self._packs.remember(self._area, self._key, pack, table)
                 findings.append(self._found(Kind.UNLISTED_PACK, pack, "is named by no state."))
             elif self._modified_at(pack) < self._now - SETTLED_AFTER:
                 findings.append(self._found(Kind.UNUSED_PACK, pack, "is not needed any more."))

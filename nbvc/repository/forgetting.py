@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from nbvc.errors import Conflict, IntegrityError, VersionNotFound
+from nbvc.manifest.metadata import from_metadata
 from nbvc.manifest.packs import Packer, PackFile
 from nbvc.manifest.runs import Numbers, Runs, merged, runs_of, subtract
 from nbvc.manifest.states import Pack, State
@@ -262,22 +263,29 @@ class Forgetting:
 
 
 def leftovers(backend: Backend, key: NotebookKey) -> list[VersionId]:
-    """Return the plain versions under a name that were let go of, and are there still."""
+    """Return the plain versions under a name that were let go of, and are there still.
+
+    Reads the whole manifest, and asks a listed version that no record names what it is.
+    """
     state = read_state(backend, Area.WORKSPACE, key)
     manifest = Manifest(backend, Area.WORKSPACE, key)
     newest = manifest.newest()
     if state is None or not state.forgotten or newest is None:
         return []
-    forgotten = Numbers(state.forgotten)
-    listed = {
-        entry.version_id
-        for entry in entries_of(backend.store, backend.layout.data_key(Area.WORKSPACE, key))
-    }
-    return [
-        record.version_id
-        for record in manifest.back_from(newest, newest.first)
-        if record.number in forgotten and record.version_id in listed
-    ]
+    forgotten, data_key = Numbers(state.forgotten), backend.layout.data_key(Area.WORKSPACE, key)
+    numbers = {r.version_id: r.number for r in manifest.back_from(newest, newest.first)}
+    listed = [e.version_id for e in entries_of(backend.store, data_key) if not e.is_delete_marker]
+
+    def number_of(version_id: VersionId) -> int | None:
+        if version_id in numbers:
+            return numbers[version_id]
+        try:
+            return from_metadata(backend.store.head(data_key, version_id).metadata).number
+        except (VersionNotFound, IntegrityError):
+            return None
+
+    found = zip(listed, backend.parallel.map(number_of, listed), strict=True)
+    return [version_id for version_id, number in found if number in forgotten]
 
 
 def _real_packs(state: State | None) -> list[Pack]:

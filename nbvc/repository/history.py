@@ -18,7 +18,7 @@ from nbvc.manifest.states import State
 from nbvc.model import Area, NotebookKey, Record, Version, VersionId
 from nbvc.repository.backend import Backend
 from nbvc.repository.joining import LOOKAHEAD, Join
-from nbvc.repository.packs import known_otherwise
+from nbvc.repository.packed_store import known_otherwise
 from nbvc.repository.records import Manifest
 from nbvc.repository.repeats import Repeats
 from nbvc.repository.sequence import Newest, newest_entry
@@ -67,10 +67,10 @@ class History:
         self._listing_is_whole = len(self._listing) < count
         self._listing_is_enough = self._listing_is_whole or (limit is not None and limit < count)
         in_hand = (record for file in self.files for record in file)
-        self._repeats = Repeats(self._manifest, self.newest, in_hand)
         packs = self.state.packs if self.state else ()
         self._packed = Numbers(run for pack in packs for run in pack.numbers)
         self._forgotten = Numbers(self.state.forgotten if self.state else ())
+        self._repeats = Repeats(self._manifest, self.newest, in_hand, let_go=self._forgotten)
 
     @property
     def newest(self) -> RecordFile | None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from nbvc.errors import VersionNotFound
+from nbvc.manifest.states import State
 from nbvc.model import Area, Data, NotebookKey, VersionId
 from nbvc.repository.backend import Backend
 from nbvc.repository.packs import Located, Packs
@@ -162,3 +163,28 @@ class PackedStore:
             if found is not None:
                 return area, found
         return None
+
+
+def packs_of(backend: Backend) -> Packs:
+    """Return what reads the packs of a store, with all that it has met so far."""
+    return backend.store.packs if isinstance(backend.store, PackedStore) else Packs(backend)
+
+
+def known_otherwise(
+    backend: Backend, area: Area, key: NotebookKey, state: State | None
+) -> frozenset[VersionId]:
+    """Return the IDs of versions that were packed, are plain again, and are known by older IDs.
+
+    No request, unless there are such.
+
+    Raises:
+        IntegrityError: The table that names them is damaged.
+    """
+    if state is None or not any(pack.is_plain for pack in state.packs):
+        return frozenset()
+    return frozenset(
+        packed.plain_as
+        for _, table in packs_of(backend).tables(area, key, state)
+        for packed in table.versions
+        if packed.plain_as is not None
+    )

@@ -125,8 +125,9 @@ def _cold(backend: Backend, key: NotebookKey, versions: Sequence[Version]) -> Co
     again = Numbers(run for pack in packs if pack.is_plain for run in pack.numbers)
     data_key = backend.layout.data_key(Area.WORKSPACE, key)
     listed = list(entries_of(backend.store, data_key))
-    current = next((e.version_id for e in listed if not e.is_delete_marker), None)
-    plain = {entry.version_id for entry in listed} - {current}
+    # What a plain read of the notebook's own key gives stays plain, whatever its number.
+    current = {listed[0].version_id} if listed else set()
+    plain = {entry.version_id for entry in listed} - current
     found = Cold(
         key=key,
         versions=tuple(

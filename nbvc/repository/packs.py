@@ -83,12 +83,19 @@ class Packs:
         self._lock = threading.Lock()
         self._unpacking = threading.Semaphore(MAX_FRAMES_AT_ONCE)
         self._known: dict[tuple[Area, NotebookKey], dict[VersionId, Located]] = {}
+        self._discovered: dict[tuple[Area, NotebookKey], dict[VersionId, Located]] = {}
         self._tables: OrderedDict[Digest, Table] = OrderedDict()
         self._frames: OrderedDict[tuple[Digest, int], bytes] = OrderedDict()
 
     def known(self, area: Area, key: NotebookKey, version_id: VersionId) -> Located | None:
         """Return where a version lies, if that was found out before. No request."""
         return self._known.get((area, key), {}).get(version_id)
+
+    def remember(self, area: Area, key: NotebookKey, pack: Pack, table: Table) -> None:
+        """Let versions be found by a pack that no state names: a repair has discovered it."""
+        place = self.place(area, key, pack)
+        found = {v.version_id: Located(place=place, packed=v) for v in table.versions}
+        self._discovered.setdefault((area, key), {}).update(found)
 
     def find(self, area: Area, key: NotebookKey, version_id: VersionId) -> Located | None:
         """Return where a version lies by the newest state; ``None`` where no pack has it.
@@ -102,12 +109,10 @@ class Packs:
             state = read_state(self._backend, area, key)
         except (IntegrityError, StoreMisconfigured):  # nobody can say where it lies
             state = None
-        if state is None or not state.packs:
-            self._known.pop((area, key), None)
-            return None
-        located = {
+        located = dict(self._discovered.get((area, key), {}))
+        located |= {
             packed.version_id: Located(place=place, packed=packed)
-            for place, table in self.tables(area, key, state)
+            for place, table in (self.tables(area, key, state) if state is not None else ())
             for packed in table.versions
         }
         self._known[area, key] = located
@@ -350,24 +355,4 @@ def _entry(data_key: str, packed: Packed) -> VersionEntry:
         size_bytes=packed.size_bytes,
         etag=packed.etag,
         modified_at=packed.modified_at,
-    )
-
-
-def known_otherwise(
-    backend: Backend, area: Area, key: NotebookKey, state: State | None
-) -> frozenset[VersionId]:
-    """Return the IDs of versions that were packed, are plain again, and are known by older IDs.
-
-    No request, unless there are such.
-
-    Raises:
-        IntegrityError: The table that names them is damaged.
-    """
-    if state is None or not any(pack.is_plain for pack in state.packs):
-        return frozenset()
-    return frozenset(
-        packed.plain_as
-        for _, table in Packs(backend).tables(area, key, state)
-        for packed in table.versions
-        if packed.plain_as is not None
     )

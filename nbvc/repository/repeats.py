@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from nbvc.manifest.metadata import Provenance
 from nbvc.manifest.records import RecordFile
+from nbvc.manifest.runs import Numbers
 from nbvc.model import Record, WriteId
 from nbvc.repository.records import Manifest
 
@@ -25,13 +26,20 @@ class Repeats:
         manifest: Where the records are.
         newest: The newest of them, where there is one.
         in_hand: Those that were read already, the newest first, without a gap.
+        let_go: Numbers whose versions nobody wants any more: a repeat of one is no version either.
     """
 
     def __init__(
-        self, manifest: Manifest, newest: RecordFile | None, in_hand: Iterable[Record]
+        self,
+        manifest: Manifest,
+        newest: RecordFile | None,
+        in_hand: Iterable[Record],
+        *,
+        let_go: Numbers,
     ) -> None:
         self._manifest = manifest
         self._newest = newest
+        self._let_go = let_go
         records = list(in_hand)
         self._records = {record.write_id: record for record in records}
         after_newest = newest.record.number + 1 if newest else 1
@@ -59,7 +67,9 @@ class Repeats:
             found = self._records.get(write_id)
         if found is None and provenance.number is not None:
             found = self._numbered(provenance.number, write_id)
-        return found if found is not None and self._manifest.has_version(found) else None
+        if found is None or found.number in self._let_go:
+            return found
+        return found if self._manifest.has_version(found) else None
 
     def _numbered(self, number: int, write_id: WriteId) -> Record | None:
         """Return record *number*, if it is of this write: a version says so that was made plain."""

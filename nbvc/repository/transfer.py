@@ -19,7 +19,7 @@ from nbvc.manifest.records import record_hash
 from nbvc.model import Area, Data, Digest, NotebookKey, Record, Source, VersionId, WriteId
 from nbvc.repository.adopting import adoption_id
 from nbvc.repository.backend import Backend
-from nbvc.repository.packs import Packs
+from nbvc.repository.packed_store import packs_of
 from nbvc.repository.records import Manifest
 from nbvc.repository.states import read_state
 from nbvc.repository.stays import Appender, Stay, agrees, find_stays, provenance_of, read_up
@@ -108,6 +108,7 @@ class Transfer:
         self._newest = self.stays[0].first - 1 if newest is None else newest
         self._there = self._list_target()
         self._numbers: dict[VersionId, int] = {}
+        self._sizes: set[int] = set()
         self._lost: set[int] = set()
         self._arrived: dict[VersionId, WriteId] = {}
         self._between: dict[int, list[Step]] = {}
@@ -131,6 +132,7 @@ class Transfer:
         copies = read_up(self._target, stay.first, last)
         for record in read_up(self._source, stay.first, stay.last):
             self._numbers[record.version_id] = record.number
+            self._sizes.add(record.size_bytes)
             copy = next(copies, None)
             if copy is not None:
                 if not agrees(copy, self._translated(record)):
@@ -246,18 +248,26 @@ class Transfer:
         listed: set[int] = set()
         met = False
         plain = entries_of(self._route.source.store, self._source_key)
-        packs = Packs(self._route.source)
+        packs = packs_of(self._route.source)
         for entry in packs.with_packed(self.area, self.key, self.state, plain):
             number = self._numbers.get(entry.version_id)
             if number is not None:
                 self._place(waiting, number if met else None)
                 waiting, met = [], True
                 listed.add(number)
-            elif not entry.is_delete_marker:
+            elif not entry.is_delete_marker and not self._is_ours(entry):
                 waiting.append(entry)
         self._place(waiting, self.stays[0].first - 1 if met else None)
         absent = set(self._numbers.values()) - listed
         self._lost = {number for number in absent if self._family.is_gone(self.area, number)}
+
+    def _is_ours(self, entry: VersionEntry) -> bool:
+        """Return whether an unpacking wrote an entry once more, that a record has already."""
+        if entry.size_bytes not in self._sizes:
+            return False
+        head = self._route.source.store.head(self._source_key, entry.version_id)
+        said = from_metadata(head.metadata)
+        return said.again or said.number is not None
 
     def _place(self, entries: list[VersionEntry], number: int | None) -> None:
         """Keep *entries*, newest first, which stand above record *number*, or above all records."""
@@ -281,7 +291,7 @@ class Transfer:
         listed = list(entries_of(target.store, self._target_key))
         if listed:
             state = read_state(target, self.area, self.key)
-            listed = Packs(target).with_packed(self.area, self.key, state, listed)
+            listed = packs_of(target).with_packed(self.area, self.key, state, listed)
         return {
             entry.version_id: entry.size_bytes for entry in listed if not entry.is_delete_marker
         }

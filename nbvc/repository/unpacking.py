@@ -13,7 +13,7 @@ from itertools import takewhile
 from typing import TypeVar
 
 from nbvc.errors import Conflict, VersionNotFound
-from nbvc.manifest.metadata import NUMBER, Provenance, from_metadata
+from nbvc.manifest.metadata import AGAIN, NUMBER, Provenance, from_metadata
 from nbvc.manifest.packs import MAX_PACKED_VERSIONS, Packed, Packer
 from nbvc.manifest.runs import runs_of
 from nbvc.manifest.states import Pack, State
@@ -165,17 +165,20 @@ class Unpacking:
                 return
             head = self._backend.store.head(self._data_key, last.version_id)
             self._backend.store.copy(
-                self._data_key, last.version_id, self._data_key, metadata=head.metadata
+                self._data_key,
+                last.version_id,
+                self._data_key,
+                metadata={**head.metadata, AGAIN: "yes"},
             )
             if self._is_covered_by_its_copy(last):
                 return
         raise Conflict(f"{self._key} is being saved by many others.", hint="Run the command again.")
 
     def _top(self) -> tuple[int, VersionEntry | None]:
-        """Return the newest entry that is no unpacked version, and how many of those cover it."""
+        """Return what was saved or removed last, and how many entries of ours cover it."""
         covering = 0
         for entry in entries_of(self._backend.store, self._data_key):
-            if entry.is_delete_marker or self._said(entry).number is None:
+            if entry.is_delete_marker or not self._is_ours(entry):
                 return covering, entry
             covering += 1
         return covering, None
@@ -186,8 +189,12 @@ class Unpacking:
             lambda entry: entry.version_id != last.version_id,
             entries_of(self._backend.store, self._data_key),
         )
-        others = [e for e in above if e.is_delete_marker or self._said(e).number is None]
-        return len(others) == 1
+        return all(not entry.is_delete_marker and self._is_ours(entry) for entry in above)
+
+    def _is_ours(self, entry: VersionEntry) -> bool:
+        """Return whether an unpacking has written an entry."""
+        said = self._said(entry)
+        return said.number is not None or said.again
 
     def _said(self, entry: VersionEntry) -> Provenance:
         try:

@@ -88,6 +88,13 @@ class MemoryStore:
             for entry in self._objects[key]
         ]
 
+    def lock(self, key: Key, version_id: VersionId, until: datetime) -> None:
+        """Lock one version that is there already, as an S3 tool may."""
+        self._objects[key] = [
+            replace(entry, locked_until=until) if entry.version_id == version_id else entry
+            for entry in self._objects[key]
+        ]
+
     def bring_back(self, key: Key, entry: Entry) -> None:
         """Add a version as another store had it, under the version ID that it had there."""
         self._objects.setdefault(key, []).append(entry)
