@@ -71,7 +71,7 @@ class MemoryStore:
         """Return a store with the same content, which goes its own way from here."""
         twin = MemoryStore(conditional=self._conditional, now=self.now, url=self._url)
         twin._objects = {key: list(entries) for key, entries in self._objects.items()}
-        twin._numbers = count(1 + sum(map(len, self._objects.values())))
+        twin._numbers = count(next(self._numbers))  # IDs of deleted versions never come again
         return twin
 
     def snapshot(self) -> frozenset[tuple[Key, tuple[tuple[VersionId, str], ...]]]:
