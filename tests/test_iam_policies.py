@@ -57,15 +57,17 @@ def people(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str
             "ana": make_user(iam, "ana", texts["person"]),
             "bob": make_user(iam, "bob", texts["person"].replace("/ana/", "/bob/")),
             "reader": make_user(iam, "reader", texts["reader"]),
+            "keeper": make_user(iam, "keeper", texts["person"], texts["keeper"]),
         }
         with enable_iam_authentication():
             yield keys
 
 
-def make_user(iam: Any, name: str, policy: str) -> dict[str, str]:
-    """Make a user with one policy; return the variables with its keys."""
+def make_user(iam: Any, name: str, *policies: str) -> dict[str, str]:
+    """Make a user with these policies; return the variables with its keys."""
     iam.create_user(UserName=name)
-    iam.put_user_policy(UserName=name, PolicyName="nbvc", PolicyDocument=policy)
+    for number, policy in enumerate(policies):
+        iam.put_user_policy(UserName=name, PolicyName=f"nbvc{number}", PolicyDocument=policy)
     key = iam.create_access_key(UserName=name)["AccessKey"]
     return {
         "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
@@ -144,6 +146,26 @@ def test_person_can_save_a_large_notebook_and_give_up(
     bound("ana", "save", fails=InvalidInput.exit_code)
     backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]  # ana may not list what is under way
     assert backend.buckets["team-notebooks"].multiparts == {}
+
+
+def test_who_keeps_a_store_in_order_packs_and_forgets_and_nobody_else(
+    bound: Nbvc, tmp_path: Path
+) -> None:
+    """A person without the right to delete is told so, and loses nothing."""
+    for text in ("2", "3", "4"):
+        write(tmp_path, "ana", text)
+        bound("ana", "save")
+    old = ("--older-than", "0", "--keep-newest", "2", "--apply")
+    assert "stays plain: locked, or not yours to delete" in bound("ana", "pack", *old)
+    assert "nothing is wrong" in bound("ana", "check", "--read-data")
+    url = "s3://team-notebooks/workspace/ana/rain/rain.ipynb"
+    assert "earlier run had packed" in bound("keeper", "pack", url, *old)
+    assert "nothing is wrong" in bound("ana", "check", "--read-data")
+    bound("ana", "show", "v2")
+    bound("keeper", "unpack", url, "--apply")
+    assert "Deleted 1 version" in bound("keeper", "forget", url, "--keep-last", "2", "--apply")
+    bound("ana", "show", "v2", fails=3)
+    bound("keeper", "pack", "s3://team-notebooks/published/ana", *old, fails=2)
 
 
 def test_person_can_read_what_others_published(bound: Nbvc) -> None:

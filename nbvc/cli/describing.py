@@ -221,6 +221,7 @@ def forgotten(reports: Sequence[ForgetReport], *, applied: bool) -> dict[str, An
                 "versions": report.versions,
                 "freed_bytes": report.freed_bytes,
                 "finished": report.finished,
+                "locked": report.locked,
             }
             for report in reports
         ],

@@ -84,7 +84,8 @@ def pack(
         verb = "Removed" if apply else "Would remove"
         say(f"{verb} {count(finished, 'plain version')} that an earlier run had packed.")
     if stay:
-        say(f"{count(stay, 'version')} stay plain: they are locked.")
+        verb = "stays" if stay == 1 else "stay"
+        say(f"{count(stay, 'version')} {verb} plain: locked, or not yours to delete.")
     if not versions:
         say("Nothing is old enough to be packed." if not finished else "Nothing else is to do.")
     elif apply:
@@ -183,11 +184,14 @@ def forget(
     if json:
         state.output.emit(describing.forgotten(reports, applied=apply))
         return
-    versions, freed, finished = (
+    versions, freed, finished, stay = (
         sum(getattr(report, name) for report in reports)
-        for name in ("versions", "freed_bytes", "finished")
+        for name in ("versions", "freed_bytes", "finished", "locked")
     )
     say = state.output.say
+    if stay:
+        verb = "is" if stay == 1 else "are"
+        say(f"{count(stay, 'version')} {verb} still in the store: locked, or not yours to delete.")
     if finished:
         say(f"Deleted {count(finished, 'version')} that an earlier run had let go of.")
     if not versions:

@@ -311,6 +311,8 @@ class VersionExaminer:
                 version_id=entry.version_id,
             )
         for version_id, number in repeats.items():
+            if self._provenances[version_id].again:
+                continue  # what was current once more, upon versions that were made plain again
             other = f"v{number}" if number is not None else "another version"
             self._find(
                 Kind.REPEATED_VERSION,

@@ -48,6 +48,8 @@ class ForgetReport:
         freed_bytes: By how much the store shrinks; about, where versions are packed and nothing was
             done yet.
         finished: Versions that an earlier run had let go of, and whose bytes are deleted now.
+        locked: Versions that are let go of, and that the store does not delete: they are locked, or
+            the credential may not.
     """
 
     key: NotebookKey
@@ -56,6 +58,7 @@ class ForgetReport:
     versions: int = 0
     freed_bytes: int = 0
     finished: int = 0
+    locked: int = 0
 
 
 class Forgetting:
@@ -78,6 +81,7 @@ class Forgetting:
         self._state = history.state
         kept = self._without_locked(thin(list(history.versions()), rules))
         self._kept = tuple(each for each in kept if each.reasons)
+        self._stay = 0
         self._drops = [each.version for each in reversed(kept) if not each.reasons]
 
     def preview(self) -> ForgetReport:
@@ -105,7 +109,7 @@ class Forgetting:
         earlier = [version for version in self._drops if version.key != self._key]
         self._claim(self._key, runs_of(self._numbers(earlier)))
         freed = sum(self._forget(key, versions) for key, versions in self._by_name())
-        return replace(self._report(freed), finished=finished)
+        return replace(self._report(freed), finished=finished, locked=self._stay)
 
     def _report(self, freed: int) -> ForgetReport:
         return ForgetReport(
@@ -164,6 +168,7 @@ class Forgetting:
         free = [again.get(v.version_id, v.version_id) for v in versions]
         free = [version_id for version_id in free if version_id in plain]
         stay = remove_versions(self._backend, self._data_key(key), free)
+        self._stay += len(stay)
         named = {file.pack.digest for file in files}
         for pack in touched:
             if pack.digest not in named:
@@ -258,7 +263,9 @@ class Forgetting:
         names = {self._key, *(segment.key for segment in self._state.segments)}
         for key in sorted(names):
             left = leftovers(self._backend, key)
-            finished += len(left) - len(remove_versions(self._backend, self._data_key(key), left))
+            stay = remove_versions(self._backend, self._data_key(key), left)
+            self._stay += len(stay)
+            finished += len(left) - len(stay)
         return finished
 
 
