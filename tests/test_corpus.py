@@ -1,4 +1,4 @@
-"""202 versions of real notebooks: saved in order, then brought back byte for byte."""
+"""202 versions of real notebooks: saved in order, brought back byte for byte, and compared."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import nbdime
 import pytest
 from moto import mock_aws
 
+from nbvc import diffing
 from nbvc.environment import Environment
 from nbvc.errors import InvalidNotebook
 from nbvc.model import Digest
 from nbvc.workspace.core import Workspace
 from tests.conftest import make_workspace
+from tests.diff_sizes import BROKEN, Size, name_of, nbdime_sizes, pairs_of
 from tests.notebook_samples import CORPUS
 from tests.s3_server import isolate_aws_settings, new_bucket
 
 pytestmark = pytest.mark.corpus
 
 History = Sequence[Path]
-BROKEN = frozenset(f"11_deep_learning/{number:03}.ipynb" for number in (14, 15, 16))
 SMALL = "08_dimensionality_reduction"
 
 
@@ -100,6 +102,22 @@ def test_the_versions_of_one_notebook_come_back_from_s3(
 ) -> None:
     """The small form of the next test."""
     check_round_trip(on_s3, {SMALL: histories[SMALL]})
+
+
+def test_no_diff_is_larger_than_that_of_nbdime(histories: Mapping[str, History]) -> None:
+    """Neighbours, and first with last: it leads to the other, and changes at most 5 % more."""
+    expected = nbdime_sizes()
+    larger = {}
+    for versions in histories.values():
+        for old, new in pairs_of(versions):
+            a, b = (diffing.load(path.read_bytes()) for path in (old, new))
+            found = diffing.diff_notebooks(a, b)
+            assert nbdime.patch_notebook(a, found) == b
+            size, theirs = Size.of(found), expected.pop(name_of(old, new))
+            if size.cells > 1.05 * theirs.cells or size.operations > 1.05 * theirs.operations:
+                larger[name_of(old, new)] = (size, theirs)
+    assert larger == {}
+    assert expected == {}
 
 
 @pytest.mark.slow

@@ -211,20 +211,22 @@ def _print_diff(
         else:
             _say_same(state, old, new)
         return False
-    with _without_address_grammar():
-        from nbvc import diffing
+    from nbvc import diffing
 
     options = diffing.DiffOptions(**chosen)
-    before = diffing.load(old.data, name=old.name)
-    after = diffing.load(new.data, name=new.name)
+    with _without_address_grammar():
+        before = diffing.load(old.data, name=old.name)
+        after = diffing.load(new.data, name=new.name)
     found = diffing.diff_notebooks(before, after, options)
     if as_json:
         state.output.emit(diffing.to_json(found))
     elif not found:
         _say_same(state, old, new)
     else:
+        with _without_address_grammar():
+            render = diffing.render
         with state.output.pager(pager) as stream:
-            diffing.render(
+            render(
                 before,
                 found,
                 out=cast("TextIO", stream),

@@ -1,13 +1,20 @@
-"""Compare two notebooks with nbdime, without its process-wide settings.
+"""Compare two notebooks: what changed, in nbdime's diff format.
 
-Importing this imports nbdime and nbformat, which takes a second: do it when a diff is asked for.
+Only ``render``, and ``load`` for formats before 4, import nbdime or nbformat, which takes a second.
 """
 
-from nbvc.diffing.cells import align_cells
-from nbvc.diffing.engine import DiffOptions, diff, diff_notebooks, to_json
-from nbvc.diffing.entries import Diff
-from nbvc.diffing.loading import Notebook, load
-from nbvc.diffing.rendering import render
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nbvc.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from nbvc.diffing.cells import align_cells
+    from nbvc.diffing.engine import DiffOptions, diff, diff_notebooks, to_json
+    from nbvc.diffing.entries import Diff
+    from nbvc.diffing.loading import Notebook, load
+    from nbvc.diffing.rendering import render
 
 __all__ = [
     "Diff",
@@ -20,3 +27,18 @@ __all__ = [
     "render",
     "to_json",
 ]
+
+_HOMES = {
+    "Diff": "nbvc.diffing.entries",
+    "DiffOptions": "nbvc.diffing.engine",
+    "Notebook": "nbvc.diffing.loading",
+    "align_cells": "nbvc.diffing.cells",
+    "diff": "nbvc.diffing.engine",
+    "diff_notebooks": "nbvc.diffing.engine",
+    "load": "nbvc.diffing.loading",
+    "render": "nbvc.diffing.rendering",
+    "to_json": "nbvc.diffing.engine",
+}
+
+if not TYPE_CHECKING:
+    __getattr__ = lazy_names(__name__, _HOMES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ from nbvc.notebook.aligning import Gap, Level, anchor, unique_pairs
 from nbvc.notebook.pairing import Pair
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Sequence
 
     from nbvc.notebook.aligning import Matches
 
@@ -26,6 +28,7 @@ _SAME_SOURCE = 1.1
 """Equal sources are worth more than alike ones; equal outputs add a little again."""
 
 _SAME_OUTPUTS = 0.05
+_WORDS = re.compile(r"\w{3,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,6 @@ class _Side:
     by_id: Sequence[bytes | None]
     by_content: Sequence[bytes]
     by_source: Sequence[Hashable]
-    by_outputs: Sequence[Hashable]
 
     @classmethod
     def of(cls, cells: Sequence[Cell]) -> _Side:
@@ -51,7 +53,6 @@ class _Side:
             by_id=[key_of(cell["id"]) if cell.get("id") else None for cell in cells],
             by_content=[key_of({k: v for k, v in cell.items() if k != "id"}) for cell in cells],
             by_source=[*zip(types, sources, strict=True)],
-            by_outputs=[key_of(cell.get("outputs")) for cell in cells],
         )
 
     @property
@@ -94,21 +95,36 @@ def align_cells(
 
 def _pairs(old: _Side, new: _Side, likeness: Likeness) -> list[Pair]:
     whole = Gap.whole(old.cells, new.cells)
-    levels = [
-        Level(old=old.by_whole, new=new.by_whole),
-        Level(old=old.by_id, new=new.by_id),
-        Level(old=old.by_content, new=new.by_content),
-        Level(old=old.by_source, new=new.by_source),
-    ]
+    by_content = Level(old=old.by_content, new=new.by_content)
+    by_source = Level(old=old.by_source, new=new.by_source)
+    by_id = Level(old=old.by_id, new=new.by_id)
+    by_whole = Level(old=old.by_whole, new=new.by_whole)
+    levels = [by_content, by_source]
+    if _ids_follow_cells(old, new):
+        levels = [by_whole, by_id, *levels]
     kept = anchor(levels, whole)
-    moved = _moved(old, new, kept)
+    moved = _moved(old, new, levels, kept)
     score = _scoring(old, new, moved, likeness)
     for gap in whole.between(kept):
         kept = kept + best_path(gap, score, likeness.effort)
+    moved += _moved_and_changed(old, new, whole.outside(kept + moved), likeness)
     return [
         *(Pair(old=i, new=j, moved=False) for i, j in kept),
         *(Pair(old=i, new=j, moved=True) for i, j in moved),
     ]
+
+
+def _ids_follow_cells(old: _Side, new: _Side) -> bool:
+    """Return whether a cell keeps its id; some tools number the cells anew at each save."""
+    known_old, known_new = set(old.by_id), set(new.by_id)
+    kept = renamed = 0
+    by_source = Level(old=old.by_source, new=new.by_source)
+    for i, j in unique_pairs(by_source, range(len(old.cells)), range(len(new.cells))):
+        x, y = old.by_id[i], new.by_id[j]
+        if x is not None and y is not None:
+            kept += x == y
+            renamed += x != y and (x in known_new or y in known_old)
+    return kept >= renamed
 
 
 def _scoring(
@@ -126,36 +142,57 @@ def _scoring(
             found = ROUGHLY
         else:
             found = likeness.share(x, y)
-        return found + _SAME_OUTPUTS * (old.by_outputs[i] == new.by_outputs[j]) if found else 0.0
+        if found and old.cells[i].get("outputs") == new.cells[j].get("outputs"):
+            found += _SAME_OUTPUTS
+        return found
 
     return score
 
 
-def _moved(old: _Side, new: _Side, kept: Matches) -> Matches:
-    """Pair what is left of both by its id, its content or its source, where that is unique."""
-    kept_old, kept_new = {i for i, _ in kept}, {j for _, j in kept}
-    left_old = [i for i in range(len(old.cells)) if i not in kept_old]
-    left_new = [j for j in range(len(new.cells)) if j not in kept_new]
+def _moved(old: _Side, new: _Side, levels: Sequence[Level], kept: Matches) -> Matches:
+    """Pair what is left of both where it is unique, though it stands elsewhere."""
+    whole = Gap.whole(old.cells, new.cells)
     found: Matches = []
-    for level in (
-        Level(old=old.by_id, new=new.by_id),
-        Level(old=_told(old, old.by_content), new=_told(new, new.by_content)),
-        Level(old=_told(old, old.by_source), new=_told(new, new.by_source)),
-    ):
-        pairs = unique_pairs(level, left_old, left_new)
-        found += pairs
-        paired_old, paired_new = {i for i, _ in pairs}, {j for _, j in pairs}
-        left_old = [i for i in left_old if i not in paired_old]
-        left_new = [j for j in left_new if j not in paired_new]
+    for level in levels:
+        left_old, left_new = whole.outside(kept + found)
+        # A short source says nothing about where its cell comes from; an id does.
+        if level.old is not old.by_id:
+            left_old = [i for i in left_old if len(old.sources[i]) >= ALWAYS_ALIKE]
+            left_new = [j for j in left_new if len(new.sources[j]) >= ALWAYS_ALIKE]
+        found += unique_pairs(level, left_old, left_new)
     return found
 
 
-def _told(side: _Side, keys: Sequence[Hashable]) -> list[Hashable]:
-    """Return *keys* without those of cells that are too short to be told from others."""
-    return [
-        key if len(source) >= ALWAYS_ALIKE else None
-        for key, source in zip(keys, side.sources, strict=True)
-    ]
+def _moved_and_changed(
+    old: _Side, new: _Side, left: tuple[list[int], list[int]], likeness: Likeness
+) -> Matches:
+    """Pair cells that are alike and stand elsewhere, by lines and words that only they have."""
+    old_owners, new_owners = _owners(old, left[0]), _owners(new, left[1])
+    votes: Counter[tuple[int, int]] = Counter()
+    for part, i in old_owners.items():
+        j = new_owners.get(part)
+        if i is not None and j is not None and old.types[i] == new.types[j]:
+            votes[i, j] += len(part)
+    found: Matches = []
+    taken_old, taken_new = set[int](), set[int]()
+    for i, j in sorted(votes, key=lambda pair: (-votes[pair], pair)):
+        if i in taken_old or j in taken_new:
+            continue
+        if likeness.share(old.sources[i], new.sources[j]):
+            found.append((i, j))
+            taken_old.add(i)
+            taken_new.add(j)
+    return found
+
+
+def _owners(side: _Side, indices: Iterable[int]) -> dict[str, int | None]:
+    """Return in which cell each line and word is; ``None`` where it is in several."""
+    owners: dict[str, int | None] = {}
+    for index in indices:
+        source = side.sources[index]
+        for part in {*source.splitlines(), *_WORDS.findall(source)}:
+            owners[part] = None if part in owners else index
+    return owners
 
 
 def _text(value: object) -> str:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from nbvc.diffing.cells import align_cells
 from nbvc.diffing.effort import Effort
-from nbvc.diffing.keys import key_of
 from nbvc.diffing.likeness import Likeness
 from nbvc.diffing.loading import load
 from nbvc.diffing.outputs import match_outputs
@@ -119,12 +118,18 @@ class _Comparison:
     """One comparison of two notebooks: what is left out, and what may still be spent."""
 
     def __init__(self, options: DiffOptions) -> None:
-        self._options = options
         self._likeness = Likeness(effort=Effort())
+        self._without = frozenset(
+            [
+                *(["outputs"] if options.without_outputs else []),
+                *(["metadata"] if options.without_metadata else []),
+                *(_DETAILS if options.without_details else []),
+            ]
+        )
 
     def notebooks(self, a: Notebook, b: Notebook) -> Diff:
         """Compare two whole notebooks."""
-        return diff_mappings(a, b, self._part_of_notebook)
+        return diff_mappings(a, b, self._part_of_notebook, self._without)
 
     def _part_of_notebook(self, key: str, a: Any, b: Any) -> Diff | None:  # noqa: ANN401
         if key == "cells" and _lists_of_mappings(a, b):
@@ -134,10 +139,10 @@ class _Comparison:
         return self._member(key, a, b)
 
     def _cells(self, a: Any, b: Any) -> Diff:  # noqa: ANN401
-        return diff_mappings(a, b, self._part_of_cell)
+        return diff_mappings(a, b, self._part_of_cell, self._without)
 
     def _part_of_cell(self, key: str, a: Any, b: Any) -> Diff | None:  # noqa: ANN401
-        if key == "outputs" and self._options.without_outputs:
+        if a == b:
             return []
         if key == "outputs" and _lists_of_mappings(a, b):
             matches = match_outputs(a, b, self._likeness)
@@ -147,7 +152,7 @@ class _Comparison:
         return self._member(key, a, b)
 
     def _outputs(self, a: Any, b: Any) -> Diff:  # noqa: ANN401
-        return diff_mappings(a, b, self._part_of_output)
+        return diff_mappings(a, b, self._part_of_output, self._without)
 
     def _part_of_output(self, key: str, a: Any, b: Any) -> Diff | None:  # noqa: ANN401
         if key == "data" and _mappings(a, b):
@@ -165,15 +170,11 @@ class _Comparison:
         """Compare what is shown: texts by line, images and the like as a whole."""
         if mime.lower().startswith(_RECURSIVE_FORMATS):
             return diff_values(a, b, self._likeness, printed=True)
-        return [] if key_of(a) == key_of(b) else None
+        return [] if a == b else None
 
     def _member(self, key: str, a: Any, b: Any) -> Diff | None:  # noqa: ANN401
-        if key == "metadata" and self._options.without_metadata:
-            return []
-        if key in _DETAILS and self._options.without_details:
-            return []
         if key in _ATOMIC:
-            return [] if key_of(a) == key_of(b) else None
+            return [] if a == b else None
         return diff_values(a, b, self._likeness)
 
 

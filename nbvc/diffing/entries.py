@@ -33,6 +33,15 @@ class Node(dict[str, Any]):
         self[name] = value
 
 
+def to_node(value: Any) -> Any:  # noqa: ANN401
+    """Return *value* with all its mappings as ``Node``, copied as far as that takes."""
+    if isinstance(value, dict):
+        return Node({key: to_node(member) for key, member in value.items()})
+    if isinstance(value, list):
+        return [to_node(member) for member in value]
+    return value
+
+
 def add(key: str, value: object) -> Node:
     """Return an entry that adds *value* to a mapping."""
     return _entry(op="add", key=key, value=value)

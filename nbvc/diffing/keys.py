@@ -12,7 +12,7 @@ _DIGEST_BYTES = 16
 
 
 def key_of(value: object) -> bytes:
-    """Return the same for equal values only; ``1``, ``1.0`` and ``true`` are not equal.
+    """Return the same key for equal values only; ``1``, ``1.0`` and ``true`` have different ones.
 
     Raises:
         RecursionError: *value* is nested too deeply.

@@ -1,9 +1,9 @@
 """Which texts are the same, only changed.
 
 Two texts are alike where more than 70 % of their characters are common to both in the same order:
-the length of the longest common subsequence, twice, over the length of both. That is nbdime's
-threshold; nbdime counts blocks as ``difflib`` finds them, which is never more, and takes the cube of
-the length at worst.
+the length of the longest common subsequence, twice, over the length of both. The threshold is that
+of nbdime, which counts the blocks that ``difflib`` finds; those are never more, and take the cube
+of the length at worst.
 """
 
 from __future__ import annotations
@@ -119,8 +119,8 @@ def common_end(x: str, y: str, most: int) -> int:
 def common_subsequence(x: str, y: str) -> int:
     """Return the length of the longest common subsequence of two texts.
 
-    A bit for each character of *x*, all of them changed at once for each of *y* (Hyyrö, "Bit-parallel
-    LCS-length computation revisited", 2004).
+    A bit for each character of *x*, all of them changed at once for each of *y* (Hyyrö,
+    "Bit-parallel LCS-length computation revisited", 2004).
     """
     places: dict[str, int] = {}
     for index, character in enumerate(x):

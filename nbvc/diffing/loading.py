@@ -1,36 +1,23 @@
 """Bring a notebook of any format, in memory only, into the shape that nbdime compares.
 
-nbformat's own reader is not used: it gives cells without ids random ones, logs what it finds
-invalid, and lets shapes through on which nbdime fails.
+nbformat's own reader is not used: it takes a second to import, gives cells without ids random ones,
+logs what it finds invalid, and lets shapes through on which nbdime fails.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
-import nbformat
-import nbformat.v3.rwbase
-import nbformat.v4.convert
-import nbformat.v4.rwbase
-
+from nbvc.diffing.entries import Node, to_node
 from nbvc.errors import InvalidNotebook
-from nbvc.notebook.reading import DEFAULT_NAME, FIRST_FORMAT_WITH_CELLS, read_values
+from nbvc.notebook.reading import DEFAULT_NAME, read_values
 
 Notebook: TypeAlias = Any
-"""An ``nbformat.NotebookNode`` of format 4; nbformat has no types."""
-
-LAST_MINOR_WITHOUT_IDS = 4
-
-_Change: TypeAlias = Callable[[Notebook], Notebook]
-_to_node: Callable[[object], Notebook] = nbformat.from_dict
-_rejoin_lines: _Change = nbformat.v4.rwbase.rejoin_lines
-_rejoin_lines_of_format_3: _Change = nbformat.v3.rwbase.rejoin_lines
-_strip_transient: _Change = nbformat.v4.rwbase.strip_transient
-_upgrade_cell: _Change = nbformat.v4.convert.upgrade_cell
+"""A notebook of format 4: a ``Node``, or an ``nbformat.NotebookNode``, which has no types."""
 
 _TEXT_FORMATS = ("text/", "image/svg+xml", "application/javascript")
+_TRANSIENT = frozenset({"orig_nbformat", "orig_nbformat_minor", "signature"})
 _UNEXPECTED = (AttributeError, KeyError, TypeError, ValueError, RecursionError)
 
 
@@ -49,13 +36,17 @@ def load(data: bytes, *, name: str = DEFAULT_NAME) -> Notebook:
     """
     values = read_values(data, name=name)
     try:
-        notebook = _to_node(values)
-        if notebook.get("cells") is None:
-            notebook = _upgrade(notebook)
+        if values.get("cells") is None:
+            from nbvc.diffing.upgrading import upgrade
+
+            values = upgrade(values)
+        notebook = to_node(values)
         notebook.metadata = _mapping(notebook.get("metadata"))
+        for key in _TRANSIENT:
+            notebook.metadata.pop(key, None)
         for cell in notebook.cells:
             _complete_cell(cell)
-        return _strip_transient(_rejoin_lines(notebook))
+        return notebook
     except _UNEXPECTED as error:
         raise InvalidNotebook(
             f"{name} cannot be compared: its parts are not what a notebook has "
@@ -64,49 +55,20 @@ def load(data: bytes, *, name: str = DEFAULT_NAME) -> Notebook:
         ) from error
 
 
-def _upgrade(notebook: Notebook) -> Notebook:
-    if notebook.get("worksheets") is None:
-        notebook["worksheets"] = []
-    for sheet in notebook.worksheets:
-        sheet.setdefault("cells", [])
-        for cell in sheet.cells:
-            cell.setdefault("cell_type", "raw")
-            cell["outputs"] = [_complete_old_output(output) for output in _list(cell, "outputs")]
-    notebook = _rejoin_lines_of_format_3(notebook)
-    cells = [_upgrade_cell(cell) for sheet in notebook.pop("worksheets") for cell in sheet.cells]
-    for cell in cells:
-        del cell["id"]  # upgrade_cell draws a random one
-    metadata = _mapping(notebook.get("metadata"))
-    metadata.pop("name", None)
-    return _to_node(
-        {
-            "nbformat": FIRST_FORMAT_WITH_CELLS,
-            "nbformat_minor": LAST_MINOR_WITHOUT_IDS,
-            "metadata": metadata,
-            "cells": cells,
-        }
-    )
-
-
-def _complete_old_output(output: object) -> Notebook:
-    completed = _mapping(output)
-    completed.setdefault("output_type", "unknown")
-    return completed
-
-
-def _complete_cell(cell: Notebook) -> None:
+def _complete_cell(cell: Node) -> None:
     cell.cell_type = str(cell.get("cell_type", "raw"))
     cell.metadata = _mapping(cell.get("metadata"))
+    cell.metadata.pop("trusted", None)  # what Jupyter adds to a notebook that is open
     cell.source = _as_text(cell.get("source", ""))
     if "attachments" in cell:
         attachments = _mapping(cell.attachments)
-        cell.attachments = _to_node({k: _mapping(v) for k, v in attachments.items()})
+        cell.attachments = Node({name: _bundle(value) for name, value in attachments.items()})
     if cell.cell_type == "code":
         cell.setdefault("execution_count", None)
         cell.outputs = [_complete_output(output) for output in _list(cell, "outputs")]
 
 
-def _complete_output(output: object) -> Notebook:
+def _complete_output(output: object) -> Node:
     completed = _mapping(output)
     kind = completed.output_type = str(completed.get("output_type", "unknown"))
     if kind == "stream":
@@ -117,28 +79,42 @@ def _complete_output(output: object) -> Notebook:
         completed.evalue = str(completed.get("evalue", ""))
         completed.traceback = [_as_text(line) for line in _list(completed, "traceback")]
     elif kind in {"display_data", "execute_result"}:
-        data = _mapping(completed.get("data"))
-        completed.data = _to_node({mime: _as_data(mime, value) for mime, value in data.items()})
+        completed.data = _bundle(completed.get("data"))
+        for mime, value in completed.data.items():
+            if mime.lower().startswith(_TEXT_FORMATS):
+                completed.data[mime] = _as_text(value)
+    elif _is_lines(completed.get("text")):
+        completed.text = "".join(completed.text)
     return completed
 
 
-def _as_data(mime: str, value: object) -> object:
-    return _as_text(value) if mime.lower().startswith(_TEXT_FORMATS) else value
+def _bundle(value: object) -> Node:
+    """Return the representations of an output or an attachment, those of many lines joined."""
+    return Node({mime: _joined(mime, member) for mime, member in _mapping(value).items()})
+
+
+def _joined(mime: str, value: object) -> object:
+    is_json = mime.startswith("application/") and mime.endswith(("/json", "+json"))
+    return "".join(value) if _is_lines(value) and not is_json else value
 
 
 def _as_text(value: object) -> str:
-    if isinstance(value, list) and all(isinstance(line, str) for line in value):
+    if _is_lines(value):
         return "".join(value)
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _mapping(value: object) -> Notebook:
-    if value is None or isinstance(value, dict):
-        return _to_node(value or {})
-    return _to_node({"value": value})
+def _is_lines(value: object) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and all(isinstance(line, str) for line in value)
 
 
-def _list(parent: Notebook, key: str) -> list[Any]:
+def _mapping(value: object) -> Node:
+    if isinstance(value, Node):
+        return value
+    return Node() if value is None else Node(value=value)
+
+
+def _list(parent: Node, key: str) -> list[Any]:
     value = parent.get(key)
     if value is None:
         return []

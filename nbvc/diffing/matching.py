@@ -10,7 +10,7 @@ from collections import Counter
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
-from nbvc.notebook.aligning import Gap, Level, Matches, anchor
+from nbvc.notebook.aligning import Gap, Level, Matches, anchor, in_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 MAX_PAIRS = 10_000
 """Most pairs of one gap that are compared, unless each item has fewer than ``MIN_BAND``."""
+
+CONTEXT = 6
+"""How many items in a row are looked for where single ones are not unique."""
 
 MIN_BAND = 8
 """Fewest items with which each item of a large gap is compared."""
@@ -55,12 +58,18 @@ def match_equal(old: Sequence[Hashable], new: Sequence[Hashable], effort: Effort
 
     What is too much for ``difflib`` is matched by what is unique on both sides.
     """
-    whole = Gap.whole(old, new)
-    levels = (Level(old=old, new=new),)
     if len(old) * len(new) <= MAX_EQUAL_PAIRS and effort.affords(_difflib_steps(old, new)):
         blocks = SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks()
         return [(i + step, j + step) for i, j, size in blocks for step in range(size)]
-    return anchor(levels, whole)
+    return anchor(levels_of(old, new), Gap.whole(old, new))
+
+
+def levels_of(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[Level]:
+    """Return the ways to tell that items are the same: by themselves, or with those after them."""
+    return [
+        Level(old=old, new=new),
+        Level(old=in_context(old, CONTEXT), new=in_context(new, CONTEXT)),
+    ]
 
 
 def _difflib_steps(old: Sequence[Hashable], new: Sequence[Hashable]) -> int:
@@ -89,7 +98,7 @@ def _band_start(row: int, gap: Gap, width: int) -> int:
 def _choices(gap: Gap, starts: list[int], width: int, score: Score) -> list[bytearray]:
     """Return, for each row and each count of columns from its start, how the best path ends."""
     size = min(width, gap.columns)
-    choices = []
+    choices: list[bytearray] = []
     before, before_start = [0.0] * (size + 1), 0
     for row, start in enumerate(starts):
         shift = start - before_start

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from nbvc.diffing import entries
 from nbvc.diffing.likeness import common_end, common_start
-from nbvc.diffing.matching import match, match_equal
-from nbvc.notebook.aligning import Gap, Level, Matches
+from nbvc.diffing.matching import levels_of, match, match_equal
+from nbvc.notebook.aligning import Gap, Matches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -107,7 +107,7 @@ def _match_lines(old: list[str], new: list[str], likeness: Likeness) -> Matches:
         x, y = old[i], new[j]
         return _EQUAL if x == y else likeness.share(x, y)
 
-    levels = (Level(old=old, new=new),)
+    levels = levels_of(old, new)
     whole = Gap.whole(old, new)
     in_place = _in_place(old, new)
     found = [

@@ -24,7 +24,12 @@ MAX_DEPTH = 100
 def diff_values(
     a: object, b: object, likeness: Likeness, *, depth: int = 0, printed: bool = False
 ) -> Diff | None:
-    """Return what leads from one value to another, or ``None`` where one must replace the other."""
+    """Return what leads from one value to another, or ``None`` where one must replace the other.
+
+    What is equal in Python is no difference, as in nbdime: ``3`` and ``3.0`` are the same number.
+    """
+    if a == b:
+        return []
     if depth < MAX_DEPTH:
         if isinstance(a, dict) and isinstance(b, dict):
             return diff_mappings(a, b, lambda _, x, y: diff_values(x, y, likeness, depth=depth + 1))
@@ -32,20 +37,28 @@ def diff_values(
             return diff_lists(a, b, likeness)
         if isinstance(a, str) and isinstance(b, str):
             return diff_texts(a, b, likeness, printed=printed)
-    # 3 and 3.0 are the same number in JSON; 1 and true are not.
-    if a == b and isinstance(a, bool) == isinstance(b, bool):
-        return []
-    return None
+    return [] if key_of(a) == key_of(b) else None  # NaN is equal to nothing
 
 
 def diff_mappings(
     a: Mapping[str, Any],
     b: Mapping[str, Any],
     differ: Callable[[str, Any, Any], Diff | None],
+    without: frozenset[str] = frozenset(),
 ) -> Diff:
-    """Return what leads from one mapping to another; *differ* is asked about what both have."""
+    """Return what leads from one mapping to another.
+
+    Args:
+        a: The old mapping.
+        b: The new one.
+        differ: Says what leads from one member to another that both have, or ``None`` where one
+            replaces the other.
+        without: Keys that are left out.
+    """
+    if a == b:
+        return []
     found: Diff = []
-    for key in sorted(a.keys() | b.keys()):
+    for key in sorted((a.keys() | b.keys()) - without):
         if key not in b:
             found.append(entries.remove(key))
         elif key not in a:

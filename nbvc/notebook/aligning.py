@@ -59,6 +59,14 @@ class Gap:
         """Return the gap that is both lists."""
         return cls(0, len(old), 0, len(new))
 
+    def outside(self, matches: Matches) -> tuple[list[int], list[int]]:
+        """Return the indices in this gap that are in none of *matches*."""
+        matched_old, matched_new = {old for old, _ in matches}, {new for _, new in matches}
+        return (
+            [old for old in range(self.old_start, self.old_stop) if old not in matched_old],
+            [new for new in range(self.new_start, self.new_stop) if new not in matched_new],
+        )
+
     def between(self, matches: Iterable[tuple[int, int]]) -> Iterator[Gap]:
         """Yield what *matches* leave of this gap where something is left of both lists."""
         old_start, new_start = self.old_start, self.new_start
@@ -87,19 +95,17 @@ def anchor(levels: Sequence[Level], gap: Gap) -> Matches:
 
 
 def _anchor_once(levels: Sequence[Level], gap: Gap) -> Matches:
-    first = levels[0]
-    ends = match_ends(first, gap)
-    if ends:
-        return ends
-    for level in levels:
-        unique = unique_pairs(
-            level,
-            range(gap.old_start, gap.old_stop),
-            range(gap.new_start, gap.new_stop),
-        )
-        if unique:
-            return longest_increasing(unique)
-    return []
+    ends = match_ends(levels[0], gap)
+    for part in gap.between(ends) if ends else (gap,):
+        for level in levels:
+            unique = unique_pairs(
+                level,
+                range(part.old_start, part.old_stop),
+                range(part.new_start, part.new_stop),
+            )
+            if unique:
+                return ends + longest_increasing(unique)
+    return ends
 
 
 def match_ends(level: Level, gap: Gap) -> Matches:
@@ -133,6 +139,16 @@ def _unique(keys: Sequence[Hashable], indices: Iterable[int]) -> dict[Hashable, 
     among = list(indices)
     counts = Counter(keys[index] for index in among)
     return {key: index for index in among if (key := keys[index]) is not None and counts[key] == 1}
+
+
+def in_context(keys: Sequence[Hashable], size: int) -> Sequence[Hashable]:
+    """Return for each item a key of it and those after it, *size* in all; ``None`` near the end.
+
+    What is not unique by itself may be so in its context.
+    """
+    return [*zip(*(keys[start:] for start in range(size)), strict=False), *[None] * (size - 1)][
+        : len(keys)
+    ]
 
 
 def longest_increasing(pairs: Matches) -> Matches:

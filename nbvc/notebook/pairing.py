@@ -45,12 +45,12 @@ def pair_cells(old: Cells, new: Cells) -> list[Pair]:
     whole = Gap.whole(old, new)
     pairs = match_ends(Level(old=old, new=new), whole)
     by_id = Level(old=[cell.id for cell in old], new=[cell.id for cell in new])
-    pairs += unique_pairs(by_id, *_left(whole, pairs))
+    pairs += unique_pairs(by_id, *whole.outside(pairs))
     ids_survived = any(old[o].id is not None and old[o].id == new[n].id for o, n in pairs)
     by_source = Level(
         old=[cell.source_hash for cell in old], new=[cell.source_hash for cell in new]
     )
-    pairs += unique_pairs(by_source, *_left(whole, pairs))
+    pairs += unique_pairs(by_source, *whole.outside(pairs))
     # By the new index: which of two cells that changed places counts as moved is in the records.
     in_order = [(o, n) for n, o in longest_increasing(sorted((n, o) for o, n in pairs))]
     moved = {n for _, n in pairs} - {n for _, n in in_order}
@@ -59,20 +59,11 @@ def pair_cells(old: Cells, new: Cells) -> list[Pair]:
     return [Pair(old=o, new=n, moved=n in moved) for o, n in pairs]
 
 
-def _left(gap: Gap, pairs: Matches) -> tuple[list[int], list[int]]:
-    """Return the indices in *gap* that are in none of *pairs*."""
-    taken_old, taken_new = {o for o, _ in pairs}, {n for _, n in pairs}
-    return (
-        [o for o in range(gap.old_start, gap.old_stop) if o not in taken_old],
-        [n for n in range(gap.new_start, gap.new_stop) if n not in taken_new],
-    )
-
-
 def _pair_gaps(
     old: Cells, new: Cells, pairs: Matches, in_order: Matches, *, ids_survived: bool
 ) -> Matches:
     whole = Gap.whole(old, new)
-    left_old, left_new = map(set, _left(whole, pairs))
+    left_old, left_new = map(set, whole.outside(pairs))
     found: Matches = []
     for gap in whole.between(in_order):
         found += _pair_one_gap(
