@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from nbvc.diffing.effort import Effort
 from nbvc.diffing.keys import key_of
 from nbvc.diffing.likeness import ROUGHLY, Likeness
-from nbvc.diffing.matching import best_path
-from nbvc.notebook.aligning import Gap, Level, anchor, unique_pairs
+from nbvc.diffing.matching import MAX_PAIRS, best_path
+from nbvc.notebook.aligning import Gap, Level, anchor, longest_increasing, unique_pairs
 from nbvc.notebook.pairing import Pair
 
 if TYPE_CHECKING:
@@ -102,12 +102,18 @@ def _pairs(old: _Side, new: _Side, likeness: Likeness) -> list[Pair]:
     levels = [by_content, by_source]
     if _ids_follow_cells(old, new):
         levels = [by_whole, by_id, *levels]
-    kept = anchor(levels, whole)
-    moved = _moved(old, new, levels, kept)
+    anchors = anchor(levels, whole)
+    moved = _moved(old, new, levels, anchors)
     score = _scoring(old, new, moved, likeness)
-    for gap in whole.between(kept):
-        kept = kept + best_path(gap, score, likeness.effort)
-    moved += _moved_and_changed(old, new, whole.outside(kept + moved), likeness)
+    kept = list(anchors)
+    for gap in whole.between(anchors):
+        likely: Matches = []
+        if gap.rows * gap.columns > MAX_PAIRS:
+            likely = longest_increasing(_alike(old, new, gap.outside(moved), likeness))
+        kept += likely
+        for part in gap.between(likely):
+            kept += best_path(part, score, likeness.effort)
+    moved += _alike(old, new, whole.outside(kept + moved), likeness)
     return [
         *(Pair(old=i, new=j, moved=False) for i, j in kept),
         *(Pair(old=i, new=j, moved=True) for i, j in moved),
@@ -130,10 +136,10 @@ def _ids_follow_cells(old: _Side, new: _Side) -> bool:
 def _scoring(
     old: _Side, new: _Side, moved: Matches, likeness: Likeness
 ) -> Callable[[int, int], float]:
-    gone, come = {i for i, _ in moved}, {j for _, j in moved}
+    moved_old, moved_new = {i for i, _ in moved}, {j for _, j in moved}
 
     def score(i: int, j: int) -> float:
-        if old.types[i] != new.types[j] or i in gone or j in come:
+        if old.types[i] != new.types[j] or i in moved_old or j in moved_new:
             return 0.0
         x, y = old.sources[i], new.sources[j]
         if x == y:
@@ -163,10 +169,10 @@ def _moved(old: _Side, new: _Side, levels: Sequence[Level], kept: Matches) -> Ma
     return found
 
 
-def _moved_and_changed(
+def _alike(
     old: _Side, new: _Side, left: tuple[list[int], list[int]], likeness: Likeness
 ) -> Matches:
-    """Pair cells that are alike and stand elsewhere, by lines and words that only they have."""
+    """Pair cells that are alike, wherever they stand, by lines and words that only they have."""
     old_owners, new_owners = _owners(old, left[0]), _owners(new, left[1])
     votes: Counter[tuple[int, int]] = Counter()
     for part, i in old_owners.items():
@@ -182,7 +188,7 @@ def _moved_and_changed(
             found.append((i, j))
             taken_old.add(i)
             taken_new.add(j)
-    return found
+    return sorted(found)
 
 
 def _owners(side: _Side, indices: Iterable[int]) -> dict[str, int | None]:
@@ -190,6 +196,8 @@ def _owners(side: _Side, indices: Iterable[int]) -> dict[str, int | None]:
     owners: dict[str, int | None] = {}
     for index in indices:
         source = side.sources[index]
+        if len(source) < ALWAYS_ALIKE:
+            continue
         for part in {*source.splitlines(), *_WORDS.findall(source)}:
             owners[part] = None if part in owners else index
     return owners

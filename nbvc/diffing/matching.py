@@ -56,12 +56,20 @@ def match(levels: Sequence[Level], gap: Gap, score: Score, effort: Effort) -> Ma
 def match_equal(old: Sequence[Hashable], new: Sequence[Hashable], effort: Effort) -> Matches:
     """Return the indices of equal items, in runs as long as possible; both rise.
 
-    What is too much for ``difflib`` is matched by what is unique on both sides.
+    What is too much for ``difflib`` is matched by its place, or by what is unique on both sides.
     """
     if len(old) * len(new) <= MAX_EQUAL_PAIRS and effort.affords(_difflib_steps(old, new)):
         blocks = SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks()
         return [(i + step, j + step) for i, j, size in blocks for step in range(size)]
-    return anchor(levels_of(old, new), Gap.whole(old, new))
+    return in_place(old, new) or anchor(levels_of(old, new), Gap.whole(old, new))
+
+
+def in_place(old: Sequence[Hashable], new: Sequence[Hashable]) -> Matches:
+    """Match the items that stand where they stood, where that is most of them; else none."""
+    if len(old) != len(new):
+        return []
+    same = [(i, i) for i, (x, y) in enumerate(zip(old, new, strict=True)) if x == y]
+    return same if 2 * len(same) >= len(old) else []
 
 
 def levels_of(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[Level]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbvc.diffing import entries
 from nbvc.diffing.likeness import common_end, common_start
-from nbvc.diffing.matching import levels_of, match, match_equal
+from nbvc.diffing.matching import in_place, levels_of, match, match_equal
 from nbvc.notebook.aligning import Gap, Matches
 
 if TYPE_CHECKING:
@@ -62,17 +62,15 @@ def _is_other(line: str, changes: Diff) -> bool:
 
 def _without_long_runs(matches: Matches, changes: Mapping[int, Diff]) -> Iterator[tuple[int, int]]:
     run: Matches = []
-    count = 0
-    for i, j in matches:
-        if changes[i] and run and run[-1] == (i - 1, j - 1):
-            run.append((i, j))
-        else:
-            if count <= MOST_IN_RUN:
+    for i, j in [*matches, (-1, -1)]:
+        if run and not (run[-1] == (i - 1, j - 1) and changes[i]):
+            if sum(len(changes[k]) for k, _ in run) <= MOST_IN_RUN:
                 yield from run
-            run, count = [(i, j)], 0
-        count += len(changes[i])
-    if count <= MOST_IN_RUN:
-        yield from run
+            run = []
+        if i >= 0 and changes[i]:
+            run.append((i, j))
+        elif i >= 0:
+            yield i, j
 
 
 def diff_items(
@@ -108,22 +106,13 @@ def _match_lines(old: list[str], new: list[str], likeness: Likeness) -> Matches:
         return _EQUAL if x == y else likeness.share(x, y)
 
     levels = levels_of(old, new)
-    whole = Gap.whole(old, new)
-    in_place = _in_place(old, new)
+    same = in_place(old, new)
     found = [
         pair
-        for gap in whole.between(in_place)
+        for gap in Gap.whole(old, new).between(same)
         for pair in match(levels, gap, score, likeness.effort)
     ]
-    return sorted(in_place + found)
-
-
-def _in_place(old: list[str], new: list[str]) -> Matches:
-    """Match the lines that stand where they stood, where that is most of them."""
-    if len(old) != len(new):
-        return []
-    same = [(i, i) for i, (x, y) in enumerate(zip(old, new, strict=True)) if x == y]
-    return same if 2 * len(same) >= len(old) else []
+    return sorted(same + found)
 
 
 def diff_lines(a: str, b: str, effort: Effort) -> Diff:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import sys
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -127,6 +128,79 @@ def test_no_pair_of_notebooks_takes_for_ever(make: Callable[[], Pair]) -> None:
     out = io.StringIO()
     diffing.render(old, found, out=out, names=("a", "b"))
     assert out.getvalue().startswith("--- a\n+++ b\n")
+
+
+def reruns(count: int) -> Pair:
+    """Return a notebook of so many tables, run twice."""
+    old, new = (
+        notebook(*(code("x", outputs=[display({"text/html": table(n)})]) for n in numbers))
+        for numbers in (range(count), range(-count, 0))
+    )
+    return old, new
+
+
+def table(seed: int) -> str:
+    """Return a table of numbers, as pandas writes it."""
+    chance = random.Random(seed)
+    row = "".join(f"      <td>{chance.random():.6f}</td>\n" for _ in range(8))
+    return "<table>\n" + f"    <tr>\n{row}    </tr>\n" * 5 + "</table>"
+
+
+GROWING: dict[str, Callable[[int], Pair]] = {
+    "tables run again": reruns,
+    "other cells": lambda count: (
+        cells(count, lambda n: words(12, n)),
+        cells(count, lambda n: words(12, -1 - n)),
+    ),
+    "other ids": lambda count: (
+        notebook(*(code(f"value_{n} = {n}", id=f"a{n}") for n in range(count))),
+        notebook(*(code(f"value_{n} = {n}", id=f"b{n}") for n in range(count))),
+    ),
+    "cells of few kinds": lambda count: (
+        cells(count, lambda n: f"kind = {n % 3}"),
+        cells(count + 7, lambda n: f"kind = {n % 4}"),
+    ),
+    "cells in reverse": lambda count: (
+        cells(count, "value = {}".format),
+        cells(count, lambda n: f"value = {count - n}"),
+    ),
+    "other outputs": lambda count: (
+        outputs(count, lambda n: f"loss {n * 7}\n"),
+        outputs(count, lambda n: f"loss {n * 9}\n"),
+    ),
+    "other lines": lambda count: one_cell(
+        lines(lambda n: f"x{n} = {n}", count), lines(lambda n: f"x{n} = {n + 1} * 2", count)
+    ),
+    "lines that are all alike": lambda count: one_cell(
+        lines(lambda n: letters(60, n), count), lines(lambda n: letters(60, -1 - n), count)
+    ),
+    "words of one line": lambda count: one_cell(words(20 * count, 1), words(20 * count, 2)),
+    "values": lambda count: (metadata([*range(count)]), metadata([*range(count, 2 * count)])),
+}
+
+
+@pytest.mark.parametrize("make", GROWING.values(), ids=GROWING)
+def test_twice_as_much_costs_twice_as_many_steps(make: Callable[[int], Pair]) -> None:
+    """Once there is too much for comparing each with each, work grows with the size."""
+    once, twice = calls(make(400)), calls(make(800))
+    assert twice < 2.5 * once
+
+
+def calls(pair: Pair) -> int:
+    """Return how many functions are called while two notebooks are compared."""
+    old, new = map(diffing.load, pair)
+    count = 0
+
+    def counting(_frame: object, event: str, _argument: object) -> None:
+        nonlocal count
+        count += event.endswith("call")
+
+    sys.setprofile(counting)
+    try:
+        diffing.diff_notebooks(old, new)
+    finally:
+        sys.setprofile(None)
+    return count
 
 
 def test_a_few_changed_lines_among_many_are_found() -> None:
