@@ -87,6 +87,13 @@ def test_diff_compiles_no_grammar_of_addresses(workspace: Path) -> None:
     assert "lark" not in seen
 
 
+def test_the_store_on_s3_imports_no_more_of_the_aws_libraries_than_it_needs(tmp_path: Path) -> None:
+    """What boto3 adds to botocore, for uploads of its own and resources, takes a fifth more."""
+    seen = imported_by("-c", "import nbvc.stores.s3", cwd=tmp_path)
+    assert "botocore" in seen
+    assert seen & {"boto3", "s3transfer", "multiprocessing"} == set()
+
+
 def test_import_of_the_package_imports_no_heavy_library(tmp_path: Path) -> None:
     """``import nbvc`` costs next to nothing; its public names load what they need."""
     seen = imported_by("-c", "import nbvc", cwd=tmp_path)

@@ -88,7 +88,7 @@ def open_store(
         from nbvc.stores.local import LocalStore
 
         return LocalStore(parse_folder(url), create=create)
-    # boto3 takes longer to import than most commands on the embedded store take in all.
+    # botocore takes longer to import than most commands on the embedded store take in all.
     from nbvc.stores.retry import RetryingStore, RetryPolicy
     from nbvc.stores.s3 import S3Store
 

@@ -1,6 +1,6 @@
-"""The store in a versioned S3 bucket, through boto3.
+"""The store in a versioned S3 bucket, through botocore.
 
-Importing this module imports boto3, so only ``nbvc.stores.opening`` does, when it is needed.
+Importing this module imports botocore, so only ``nbvc.stores.opening`` does, when it is needed.
 """
 
 from __future__ import annotations

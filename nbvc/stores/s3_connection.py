@@ -11,7 +11,7 @@ from nbvc.stores.s3_call import Call
 from nbvc.stores.s3_errors import translated
 
 if TYPE_CHECKING:
-    from boto3.session import Session
+    from botocore.session import Session
     from mypy_boto3_s3 import S3Client
 
 _KINDS = {

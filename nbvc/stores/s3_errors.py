@@ -1,4 +1,4 @@
-"""From what botocore, boto3 and urllib3 raise to the errors of nbvc; no exception gets past it.
+"""From what botocore and urllib3 raise to the errors of nbvc; no exception gets past it.
 
 Texts are written here, never copied from an exception, which may hold key IDs, tokens or URLs.
 """
@@ -12,7 +12,6 @@ from traceback import walk_tb
 from typing import Any
 
 import botocore.exceptions as bc
-from boto3.exceptions import Boto3Error
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError as Urllib3Error
 
@@ -20,7 +19,7 @@ from nbvc import errors as e
 from nbvc.stores.s3_call import Call, bad_bucket_name, credentials_expired, outcome_unknown
 from nbvc.stores.s3_replies import Reply, from_reply
 
-FOREIGN = (bc.BotoCoreError, bc.ClientError, Boto3Error, ResponseParserError, Urllib3Error)
+FOREIGN = (bc.BotoCoreError, bc.ClientError, ResponseParserError, Urllib3Error)
 """What the libraries below raise on purpose."""
 
 _CREDENTIALS_HINT = (
@@ -30,7 +29,7 @@ _CREDENTIALS_HINT = (
 
 @contextmanager
 def translated(call: Call) -> Iterator[None]:
-    """Turn every exception of botocore, boto3 and urllib3 inside into one of ours."""
+    """Turn every exception of botocore and urllib3 inside into one of ours."""
     try:
         yield
     except FOREIGN as error:

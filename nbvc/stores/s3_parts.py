@@ -54,10 +54,10 @@ class LargeObject:
     """What is to be written.
 
     Attributes:
-        target: Bucket and key, as boto3 takes them.
+        target: Bucket and key, as botocore takes them.
         data: Its bytes.
-        described: What is kept with it, its metadata and type; as boto3 takes it.
-        only_if: The condition, as boto3 takes it; empty for none.
+        described: What is kept with it, its metadata and type; as botocore takes it.
+        only_if: The condition, as botocore takes it; empty for none.
         call: What was asked for, for errors.
     """
 

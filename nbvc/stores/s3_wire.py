@@ -1,4 +1,4 @@
-"""Our values as boto3 wants them, boto3's replies as our values, and the client between them."""
+"""Our values as botocore wants them, its replies as our values, and the client between them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import io
 from base64 import b64encode
 from collections.abc import Mapping
 from datetime import UTC
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import unquote_plus
 
-from boto3.session import Session
 from botocore.config import Config
 from botocore.handlers import add_expect_header
 from botocore.parsers import ResponseParserError
@@ -26,8 +25,10 @@ from nbvc.stores.base import (
     RetainUntil,
     VersionEntry,
 )
+from nbvc.stores.s3_models import quick_session
 
 if TYPE_CHECKING:
+    from botocore.session import Session
     from mypy_boto3_s3 import S3Client
 
     from nbvc.model import Data
@@ -44,7 +45,10 @@ MAX_PAGE_ENTRIES = 1000
 
 def open_session(*, region: str | None, profile: str | None) -> Session:
     """Return the AWS configuration, as the variables and files of the user give it."""
-    return Session(profile_name=profile, region_name=region)
+    session = quick_session(profile)
+    if region is not None:
+        session.set_config_variable("region", region)
+    return session
 
 
 def connect(session: Session, *, endpoint_url: str | None, timeout_seconds: float) -> S3Client:
@@ -60,13 +64,14 @@ def connect(session: Session, *, endpoint_url: str | None, timeout_seconds: floa
     """
     try:
         config = _config(endpoint_url, timeout_seconds)
-        client = session.client("s3", endpoint_url=endpoint_url, config=config)
+        made = session.create_client("s3", endpoint_url=endpoint_url, config=config)
     except ValueError as error:  # botocore's own check of an endpoint raises a bare one
         raise StoreMisconfigured(
             "The endpoint or the region of the store cannot be used.",
             hint="An endpoint looks like https://s3.example.org:9000.",
         ) from error
-    # boto3 waits for "100 Continue" before it sends a body: a round trip more for each PUT.
+    # botocore waits for "100 Continue" before it sends a body: a round trip more for each PUT.
+    client = cast("S3Client", made)
     client.meta.events.unregister("before-call.s3", add_expect_header)
     return client
 
@@ -118,7 +123,7 @@ def checksums(data: Data) -> dict[str, Any]:
 
 
 def body(data: Data) -> bytes | BinaryIO:
-    """Return *data* as boto3 takes it: a view is read piece by piece, and not copied."""
+    """Return *data* as botocore takes it: a view is read piece by piece, and not copied."""
     return data if isinstance(data, bytes) else io.BufferedReader(_View(data), _BLOCK_BYTES)
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 LITTLE_ROOM_BYTES = 100_000_000
 """A few saves of large notebooks; with less, there is a warning."""
 
-_PACKAGES = ("boto3", "botocore", "nbdime", "nbformat")
+_PACKAGES = ("botocore", "nbdime", "nbformat")
 _PROBE_BYTES = b"x" * 65_536
 _NUMBER = re.compile(r"\d{1,12}(\.\d{1,6})?")
 _PUBLIC = {
