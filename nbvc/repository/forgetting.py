@@ -20,7 +20,7 @@ from nbvc.model import Area, NotebookKey, Version, VersionId
 from nbvc.repository.acts import Act
 from nbvc.repository.backend import Backend
 from nbvc.repository.history import History
-from nbvc.repository.packing import (
+from nbvc.repository.pack_objects import (
     put_pack,
     remove_pack,
     remove_unused,

@@ -17,7 +17,8 @@ from nbvc.repository import Repository
 from nbvc.repository.findings import Kind, Severity
 from nbvc.repository.mendings import MendingKind
 from nbvc.repository.migration import migrate
-from nbvc.repository.packing import UNUSED_AFTER, PackRules
+from nbvc.repository.pack_objects import UNUSED_AFTER
+from nbvc.repository.packing import PackRules
 from nbvc.stores.base import Create, Overwrite
 from tests.repository.checks import NOW, run_check, run_repair
 from tests.repository.packing import (

@@ -1,0 +1,106 @@
+"""The objects that packs are, and the versions that they stand for: write them, remove them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from nbvc.errors import AccessDenied, PreconditionFailed
+from nbvc.manifest.metadata import DIGEST
+from nbvc.manifest.packs import PackFile
+from nbvc.manifest.runs import Runs, subtract
+from nbvc.manifest.states import Pack
+from nbvc.model import Area, NotebookKey, VersionId
+from nbvc.repository.acts import Act
+from nbvc.repository.backend import Backend
+from nbvc.repository.packs import PackPlace, Packs
+from nbvc.repository.states import read_state
+from nbvc.repository.transfer import entries_of
+from nbvc.stores.base import WRITE_ID, Create, Overwrite
+
+PACK_TYPE = "application/zstd"
+
+UNUSED_AFTER = timedelta(days=7)
+"""Age, by the store's clock against ours, from which a pack that no state names is nobody's: longer
+than any packing takes."""
+
+
+def put_pack(
+    backend: Backend, packs: Packs, key: NotebookKey, file: PackFile, act: Act
+) -> PackPlace:
+    """Store a pack, and return where. Durable; idempotent, for its name is made of its bytes."""
+    place = packs.place(Area.WORKSPACE, key, file.pack)
+    with suppress(PreconditionFailed):  # a run that was cut off has left it there
+        backend.store.put(
+            place.object_key,
+            file.data,
+            mode=Create() if backend.capabilities.conditional_create else Overwrite(),
+            metadata={WRITE_ID: act.write_id, DIGEST: file.pack.digest},
+            content_type=PACK_TYPE,
+        )
+    return place
+
+
+def remove_versions(
+    backend: Backend, data_key: str, version_ids: Iterable[VersionId]
+) -> set[VersionId]:
+    """Delete versions for good; return those that stay, for they are locked."""
+
+    def remove(version_id: VersionId) -> VersionId | None:
+        try:
+            backend.store.delete_version(data_key, version_id)
+        except AccessDenied:
+            return version_id
+        return None
+
+    return {stays for stays in backend.parallel.map(remove, version_ids) if stays is not None}
+
+
+def remove_pack(backend: Backend, object_key: str) -> None:
+    """Delete a pack that no state names any more. Idempotent."""
+    with suppress(AccessDenied):  # locked by a rule of the bucket: it is in nobody's way
+        for entry in list(entries_of(backend.store, object_key)):
+            backend.store.delete_version(object_key, entry.version_id)
+
+
+def remove_unused(backend: Backend, key: NotebookKey, now: datetime) -> int:
+    """Delete packs that no state names, and that nobody can be making; return how many.
+
+    1 request, and a few for each of them.
+    """
+    prefix = backend.layout.packs(Area.WORKSPACE, key)
+    listed = list(backend.store.list_keys(prefix))
+    if not listed:
+        return 0
+    state = read_state(backend, Area.WORKSPACE, key)
+    named = {
+        backend.layout.pack_key(Area.WORKSPACE, key, pack.digest)
+        for pack in (state.packs if state else ())
+    }
+    unused = [
+        entry.key
+        for entry in listed
+        if entry.key not in named and entry.modified_at < now - UNUSED_AFTER
+    ]
+    for object_key in unused:
+        remove_pack(backend, object_key)
+    return len(unused)
+
+
+def overlaps(one: Pack, other: Pack) -> bool:
+    """Return whether two packs are named for the same version."""
+    return any(
+        first <= other_last and other_first <= last
+        for first, last in one.numbers
+        for other_first, other_last in other.numbers
+    )
+
+
+def without_numbers(packs: Iterable[Pack], numbers: Runs) -> Iterator[Pack]:
+    """Yield *packs* as they are named once *numbers* are found elsewhere, or nowhere."""
+    for pack in packs:
+        left = tuple(subtract(pack.numbers, numbers))
+        if left:
+            yield replace(pack, numbers=left)
