@@ -150,7 +150,7 @@ class Packer:
         for compressed, plain_bytes, members in self._frames(versions):
             full = len(body) + len(compressed) > MAX_PACK_BYTES
             if placed and (full or len(placed) + len(members) > MAX_PACKED_VERSIONS):
-                yield self._file(bytes(body), frames, placed)
+                yield self._file(body, frames, placed)
                 body, frames, placed = bytearray(), [], []
             placed += _placed(members, frame=len(frames))
             frames.append(
@@ -158,7 +158,7 @@ class Packer:
             )
             body += compressed
         if placed:
-            yield self._file(bytes(body), frames, placed)
+            yield self._file(body, frames, placed)
 
     def table_of(self, versions: Iterable[Packed]) -> PackFile:
         """Return what tells under which version IDs *versions* are plain again."""
@@ -183,17 +183,18 @@ class Packer:
         """Yield *versions* as one frame, or as several where that would be too large to read."""
         if not versions:
             return
-        plain = b"".join(data for _, data in versions)
-        compressed = compress(plain)
+        compressed = compress(*(data for _, data in versions))
         if len(compressed) <= MAX_FRAME_BYTES:
-            yield compressed, len(plain), [packed for packed, _ in versions]
+            plain_bytes = sum(len(data) for _, data in versions)
+            yield compressed, plain_bytes, [packed for packed, _ in versions]
         elif len(versions) > 1:
-            del plain
             middle = len(versions) // 2
             yield from self._compressed(versions[:middle])
             yield from self._compressed(versions[middle:])
 
-    def _file(self, body: bytes, frames: list[Frame], versions: list[Packed]) -> PackFile:
+    def _file(
+        self, body: bytes | bytearray, frames: list[Frame], versions: list[Packed]
+    ) -> PackFile:
         table = Table(
             area=self._area, key=self._key, frames=tuple(frames), versions=tuple(versions)
         )
@@ -209,14 +210,16 @@ class Packer:
         return PackFile(pack=pack, table=table, data=data)
 
 
-def compress(plain: bytes) -> bytes:
-    """Return *plain* as one frame, with matches over all of its length."""
+def compress(*plain: Data) -> bytes:
+    """Return the parts of *plain* as one frame, with matches over all of its length."""
     import zstandard
 
+    size = sum(map(len, plain))
     parameters = zstandard.ZstdCompressionParameters.from_level(
-        _LEVEL, source_size=len(plain), window_log=26, enable_ldm=True
+        _LEVEL, source_size=size, window_log=26, enable_ldm=True
     )
-    return zstandard.ZstdCompressor(compression_params=parameters).compress(plain)
+    packing = zstandard.ZstdCompressor(compression_params=parameters).compressobj(size=size)
+    return b"".join([*map(packing.compress, plain), packing.flush()])
 
 
 def decompress(data: bytes, limit_bytes: int, *, what: str) -> bytes:

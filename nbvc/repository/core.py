@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Self
 
 from nbvc.errors import StoreNotFound
@@ -289,10 +291,14 @@ class Repository:
 
         self.require_prepared()
         find = partial(packing.find_cold, self._backend, rules=rules)
-        for found in self._backend.parallel.map(find, keys):
-            for cold in found:
-                work = packing.Packing(self._backend, self._packed.packs, cold, act)
-                yield work.run() if apply else work.preview()
+
+        def pack(cold: packing.Cold) -> PackReport:
+            work = packing.Packing(self._backend, self._packed.packs, cold, act)
+            return work.run() if apply else work.preview()
+
+        cold = chain.from_iterable(self._backend.parallel.map(find, keys))
+        with closing(Parallel(packing.AT_ONCE)) as pool:
+            yield from pool.map(pack, cold)
 
     def unpack(
         self, keys: Iterable[NotebookKey], act: Act, *, apply: bool

@@ -29,10 +29,14 @@ from nbvc.repository.pack_objects import (
     without_numbers,
 )
 from nbvc.repository.packs import PackPlace, Packs
+from nbvc.repository.records import Manifest
 from nbvc.repository.states import change_by, read_state
 from nbvc.repository.traffic import Traffic, read_ahead
 from nbvc.repository.transfer import entries_of
 from nbvc.stores.base import Blob
+
+AT_ONCE = 2
+"""Notebooks that are packed at the same time: each has a frame and a pack in memory."""
 
 DEFAULT_OLDER_THAN = timedelta(days=30)
 DEFAULT_KEEP_NEWEST = 10
@@ -96,9 +100,13 @@ class PackReport:
 def find_cold(backend: Backend, key: NotebookKey, rules: PackRules) -> list[Cold]:
     """Return what may be packed of *key*, under each of its names. Nothing is written.
 
+    1 request for a notebook with so few versions that all of them stay.
+
     Raises:
         IntegrityError: Its index is damaged.
     """
+    if (Manifest(backend, Area.WORKSPACE, key).newest_number() or 0) <= max(rules.keep_newest, 1):
+        return []
     history = History(backend, Area.WORKSPACE, key)
     names: list[tuple[NotebookKey, Version]] = []
     recorded = 0
@@ -197,12 +205,22 @@ class Packing:
             parallel=self._backend.parallel,
             traffic=traffic,
         ):
-            if blob is None or Digest.of(blob.data) != version.digest:
+            digest = None if blob is None else Digest.of(blob.data)
+            if blob is None or digest is None or digest != version.digest:
                 self._count(skipped=1)  # damaged or gone: check says so, and repair knows how
             elif blob.locked_until is not None and blob.locked_until > self._act.now:
                 self._count(locked=1)
             elif version.number is not None:
-                yield packed_from(version.number, version.version_id, blob), blob.data
+                packed = Packed(
+                    number=version.number,
+                    digest=digest,
+                    version_id=version.version_id,
+                    size_bytes=len(blob.data),
+                    modified_at=blob.modified_at,
+                    etag=blob.etag,
+                    metadata=blob.metadata,
+                )
+                yield packed, blob.data
 
     def _read(self, version: Version) -> Blob | None:
         try:
@@ -293,16 +311,3 @@ class Packing:
     def _count(self, **counts: int) -> None:
         more = {name: getattr(self._report, name) + n for name, n in counts.items()}
         self._report = replace(self._report, **more)
-
-
-def packed_from(number: int, version_id: VersionId, blob: Blob) -> Packed:
-    """Return what a pack keeps of a version, but for its place."""
-    return Packed(
-        number=number,
-        digest=Digest.of(blob.data),
-        version_id=version_id,
-        size_bytes=len(blob.data),
-        modified_at=blob.modified_at,
-        etag=blob.etag,
-        metadata=blob.metadata,
-    )

@@ -170,6 +170,15 @@ def test_a_read_costs_one_range_and_a_second_one_of_its_neighbour_none(
     assert counting.requests == []
 
 
+def test_a_notebook_with_few_versions_costs_one_request(store: MemoryStore) -> None:
+    """Most notebooks are such; a nightly run over thousands of them must end."""
+    fill(open_repository(store), 3)
+    counting = CountingStore(store)
+    rules = replace(COLD, keep_newest=3)
+    assert list(open_repository(counting).pack([KEY], rules, act(), apply=True)) == []
+    assert len(counting.requests) == 1
+
+
 def test_a_log_costs_no_more_requests_than_without_packs(store: MemoryStore) -> None:
     """What is packed is known from the state, which every log reads."""
     fill(open_repository(store), 12)
