@@ -7,13 +7,12 @@ pays nothing. Listings stay as they are: they name plain versions only.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
 
 from nbvc.errors import VersionNotFound
-from nbvc.manifest.states import State
 from nbvc.model import Area, Data, NotebookKey, VersionId
 from nbvc.repository.backend import Backend
-from nbvc.repository.packs import Located, Packs
 from nbvc.stores.base import (
     NOTEBOOK_TYPE,
     Blob,
@@ -30,6 +29,10 @@ from nbvc.stores.base import (
     VersionEntry,
 )
 
+if TYPE_CHECKING:
+    from nbvc.manifest.states import State
+    from nbvc.repository.packs import Located, Packs
+
 _T = TypeVar("_T")
 
 
@@ -43,7 +46,16 @@ class PackedStore:
     def __init__(self, backend: Backend) -> None:
         self._inner: Store = backend.store
         self._layout = backend.layout
-        self.packs = Packs(backend)
+        self._backend = backend
+        self._has_met_packs = False
+
+    @cached_property
+    def packs(self) -> Packs:
+        """What reads packs; not needed by most commands."""
+        from nbvc.repository.packs import Packs
+
+        self._has_met_packs = True
+        return Packs(self._backend)
 
     @property
     def url(self) -> str:
@@ -74,11 +86,13 @@ class PackedStore:
 
     def get(self, key: Key, version_id: VersionId | None = None) -> Blob:
         """Read one version, packed or not; see the protocol."""
-        return self._asked(key, version_id, self._inner.get, self.packs.read)
+        return self._asked(key, version_id, self._inner.get, lambda packs, found: packs.read(found))
 
     def head(self, key: Key, version_id: VersionId | None = None) -> Head:
         """Read what is known about one version, packed or not; see the protocol."""
-        return self._asked(key, version_id, self._inner.head, self.packs.head)
+        return self._asked(
+            key, version_id, self._inner.head, lambda packs, found: packs.head(found)
+        )
 
     def get_range(self, key: Key, version_id: VersionId | None, start: int, stop: int) -> bytes:
         """Read a part of a plain version; see the protocol."""
@@ -133,12 +147,12 @@ class PackedStore:
         key: Key,
         version_id: VersionId | None,
         plain: Callable[[Key, VersionId | None], _T],
-        packed: Callable[[Located], _T],
+        packed: Callable[[Packs, Located], _T],
     ) -> _T:
         known = self._known(key, version_id)
         if known is not None:
             try:
-                return packed(known)
+                return packed(self.packs, known)
             except VersionNotFound:
                 pass  # packed anew, or made plain again, since
         try:
@@ -147,10 +161,10 @@ class PackedStore:
             located = self._find(key, version_id)
             if located is None:
                 raise
-            return packed(located)
+            return packed(self.packs, located)
 
     def _known(self, key: Key, version_id: VersionId | None) -> Located | None:
-        name = self._notebook(key) if version_id is not None else None
+        name = self._notebook(key) if self._has_met_packs and version_id is not None else None
         return self.packs.known(*name, version_id) if name and version_id else None
 
     def _find(self, key: Key, version_id: VersionId | None) -> Located | None:
@@ -167,6 +181,8 @@ class PackedStore:
 
 def packs_of(backend: Backend) -> Packs:
     """Return what reads the packs of a store, with all that it has met so far."""
+    from nbvc.repository.packs import Packs
+
     return backend.store.packs if isinstance(backend.store, PackedStore) else Packs(backend)
 
 
