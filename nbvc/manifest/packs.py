@@ -25,7 +25,7 @@ from nbvc.manifest.sealing import (
     unseal,
 )
 from nbvc.manifest.states import Pack
-from nbvc.model import Area, Data, Digest, NotebookKey, VersionId
+from nbvc.model import Area, Data, Digest, NotebookKey, VersionId, WriteId
 
 MIB = 1024 * 1024
 MAX_PLAIN_FRAME_BYTES = 64 * MIB
@@ -131,13 +131,19 @@ Loaded = tuple[Packed, Data]
 
 
 class Packer:
-    """Puts versions of one notebook into packs. The same versions make the same bytes.
+    """Puts versions of one notebook into packs. The same versions make the same bytes in one act.
 
     Holds one frame unpacked and one pack at a time, whatever the number of versions.
+
+    Args:
+        area: The area of the notebook.
+        key: The notebook.
+        write_id: Of the act: no other one makes packs of the same name.
     """
 
-    def __init__(self, area: Area, key: NotebookKey) -> None:
+    def __init__(self, area: Area, key: NotebookKey, write_id: WriteId) -> None:
         self._area, self._key = area, key
+        self._write_id = write_id
 
     def pack(self, versions: Iterable[Loaded]) -> Iterator[PackFile]:
         """Yield packs that hold *versions*, which come lowest first.
@@ -198,7 +204,7 @@ class Packer:
         table = Table(
             area=self._area, key=self._key, frames=tuple(frames), versions=tuple(versions)
         )
-        encoded = compress(_encode(table))
+        encoded = compress(_encode(table, self._write_id))
         data = b"".join((body, encoded, _TRAILER.pack(_SKIPPABLE, 8, len(encoded))))
         pack = Pack(
             digest=Digest.of(data),
@@ -302,12 +308,13 @@ def _placed(members: Sequence[Packed], *, frame: int) -> Iterator[Packed]:
         start += packed.size_bytes
 
 
-def _encode(table: Table) -> bytes:
+def _encode(table: Table, write_id: WriteId) -> bytes:
     return seal(
         {
             "format": FORMAT_WITH_PACKS,
             "area": table.area.value,
             "key": table.key,
+            "write_id": write_id,
             "frames": [[f.offset, f.size_bytes, f.plain_bytes] for f in table.frames],
             "versions": [_document(version) for version in table.versions],
         }

@@ -174,7 +174,7 @@ class Forgetting:
             if pack.digest not in named:
                 place = self._packs.place(Area.WORKSPACE, key, pack)
                 remove_pack(self._backend, place.object_key)
-        remove_unused(self._backend, key, self._act.now)
+        remove_unused(self._backend, key)
         freed = sum(plain[version_id] for version_id in free if version_id not in stay)
         before, after = (sum(p.size_bytes for p in ps) for ps in (touched, [f.pack for f in files]))
         return freed + before - after
@@ -216,7 +216,7 @@ class Forgetting:
         )
         loaded = ((each.packed, self._packs.read(each).data) for each in staying)
         files = []
-        for file in Packer(Area.WORKSPACE, key).pack(loaded):
+        for file in Packer(Area.WORKSPACE, key, self._act.write_id).pack(loaded):
             put_pack(self._backend, self._packs, key, file, self._act)
             files.append(replace(file, data=b""))
         return files

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from nbvc.errors import AccessDenied, PreconditionFailed
 from nbvc.manifest.metadata import DIGEST
@@ -16,15 +16,16 @@ from nbvc.model import Area, NotebookKey, VersionId
 from nbvc.repository.acts import Act
 from nbvc.repository.backend import Backend
 from nbvc.repository.packs import PackPlace, Packs
-from nbvc.repository.states import read_state
+from nbvc.repository.sequence import newest_entry
+from nbvc.repository.states import read_newest
 from nbvc.repository.transfer import entries_of
 from nbvc.stores.base import WRITE_ID, Create, Overwrite
 
 PACK_TYPE = "application/zstd"
 
 UNUSED_AFTER = timedelta(days=7)
-"""Age, by the store's clock against ours, from which a pack that no state names is nobody's: longer
-than any packing takes."""
+"""Age from which a pack that no state names is nobody's: longer than any packing takes. Who makes
+one never takes over an older one: the write ID of the act is part of what its name is made of."""
 
 
 def put_pack(
@@ -32,7 +33,7 @@ def put_pack(
 ) -> PackPlace:
     """Store a pack, and return where. Durable; idempotent, for its name is made of its bytes."""
     place = packs.place(Area.WORKSPACE, key, file.pack)
-    with suppress(PreconditionFailed):  # a run that was cut off has left it there
+    with suppress(PreconditionFailed):  # it was stored a moment ago, and the reply was lost
         backend.store.put(
             place.object_key,
             file.data,
@@ -65,24 +66,23 @@ def remove_pack(backend: Backend, object_key: str) -> None:
             backend.store.delete_version(object_key, entry.version_id)
 
 
-def remove_unused(backend: Backend, key: NotebookKey, now: datetime) -> int:
+def remove_unused(backend: Backend, key: NotebookKey) -> int:
     """Delete packs that no state names, and that nobody can be making; return how many.
 
-    1 request, and a few for each of them.
+    1 request where there are no packs, else 2 or 3, and a few for each that is deleted.
     """
-    prefix = backend.layout.packs(Area.WORKSPACE, key)
-    listed = list(backend.store.list_keys(prefix))
-    if not listed:
+    listed = list(backend.store.list_keys(backend.layout.packs(Area.WORKSPACE, key)))
+    newest = newest_entry(backend, backend.layout.states(Area.WORKSPACE, key)) if listed else None
+    if newest is None:
         return 0
-    state = read_state(backend, Area.WORKSPACE, key)
-    named = {
-        backend.layout.pack_key(Area.WORKSPACE, key, pack.digest)
-        for pack in (state.packs if state else ())
-    }
+    state = read_newest(backend, Area.WORKSPACE, key, newest)
+    named = {backend.layout.pack_key(Area.WORKSPACE, key, pack.digest) for pack in state.packs}
+    # By the store's clock alone: it is at least as late there as when it got the newest of these.
+    latest = max(newest.modified_at, *(entry.modified_at for entry in listed))
     unused = [
         entry.key
         for entry in listed
-        if entry.key not in named and entry.modified_at < now - UNUSED_AFTER
+        if entry.key not in named and entry.modified_at < latest - UNUSED_AFTER
     ]
     for object_key in unused:
         remove_pack(backend, object_key)

@@ -188,9 +188,9 @@ class Packing:
         """
         self._finish()
         with closing(self._loaded()) as loaded:
-            for file in Packer(Area.WORKSPACE, self._cold.key).pack(loaded):
+            for file in Packer(Area.WORKSPACE, self._cold.key, self._act.write_id).pack(loaded):
                 self._keep(file)
-        remove_unused(self._backend, self._cold.key, self._act.now)
+        remove_unused(self._backend, self._cold.key)
         return self._report
 
     def _loaded(self) -> Generator[Loaded, None, None]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 from nbvc.errors import AccessDenied, IntegrityError, PreconditionFailed, VersionNotFound
@@ -32,10 +33,12 @@ class Newest:
     Attributes:
         number: Its number.
         etag: Its ETag, which tells whether a kept copy of it is still the same.
+        modified_at: When it was claimed, by the store's clock.
     """
 
     number: int
     etag: str
+    modified_at: datetime
 
 
 def newest_entry(backend: Backend, prefix: str) -> Newest | None:
@@ -43,7 +46,7 @@ def newest_entry(backend: Backend, prefix: str) -> Newest | None:
     for entry in backend.store.list_keys(prefix, limit=_FOREIGN_KEYS_TOLERATED):
         number = entry_number(prefix, entry.key)
         if number is not None:
-            return Newest(number=number, etag=entry.etag)
+            return Newest(number=number, etag=entry.etag, modified_at=entry.modified_at)
     return None
 
 

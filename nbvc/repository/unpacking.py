@@ -21,6 +21,7 @@ from nbvc.model import Area, NotebookKey, VersionId
 from nbvc.repository.acts import Act
 from nbvc.repository.backend import Backend
 from nbvc.repository.pack_objects import (
+    overlaps,
     put_pack,
     remove_pack,
     remove_unused,
@@ -102,7 +103,7 @@ class Unpacking:
         for pack in removed:
             place = self._packs.place(Area.WORKSPACE, self._key, pack)
             remove_pack(self._backend, place.object_key)
-        remove_unused(self._backend, self._key, self._act.now)
+        remove_unused(self._backend, self._key)
         return UnpackReport(
             key=self._key,
             versions=len(plain),
@@ -209,7 +210,7 @@ class Unpacking:
         Raises:
             Conflict: Somebody else packs or unpacks at this moment.
         """
-        packer = Packer(Area.WORKSPACE, self._key)
+        packer = Packer(Area.WORKSPACE, self._key, self._act.write_id)
         tables = [packer.table_of(part) for part in _parts(plain, MAX_PACKED_VERSIONS)]
         for table in tables:
             put_pack(self._backend, self._packs, self._key, table, self._act)
@@ -223,7 +224,8 @@ class Unpacking:
             return replace(state, packs=(*others, *(table.pack for table in tables)))
 
         state = change_by(self._backend, self._key, change, self._act, "unpack")
-        if state is None or not all(table.pack in state.packs for table in tables):
+        packed = [pack for pack in (state.packs if state else ()) if not pack.is_plain]
+        if state is None or any(overlaps(pack, table.pack) for pack in packed for table in tables):
             raise Conflict(f"Somebody else packs {self._key}.", hint="Run the command again.")
         return state
 

@@ -24,10 +24,11 @@ from nbvc.manifest.packs import (
     table_range,
 )
 from nbvc.manifest.sealing import seal
-from nbvc.model import Area, Digest, NotebookKey, VersionId
+from nbvc.model import Area, Digest, NotebookKey, VersionId, WriteId
 
 KEY = NotebookKey("kylek/mine.ipynb")
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
+WRITE_ID = WriteId("an-act")
 
 
 def loaded(number: int, data: bytes) -> tuple[Packed, bytes]:
@@ -44,10 +45,10 @@ def loaded(number: int, data: bytes) -> tuple[Packed, bytes]:
     return packed, data
 
 
-def pack(*contents: bytes) -> list[PackFile]:
+def pack(*contents: bytes, write_id: WriteId = WRITE_ID) -> list[PackFile]:
     """Pack contents under the numbers 1, 2, ..."""
     numbered = (loaded(number, data) for number, data in enumerate(contents, start=1))
-    return list(Packer(Area.WORKSPACE, KEY).pack(numbered))
+    return list(Packer(Area.WORKSPACE, KEY, write_id).pack(numbered))
 
 
 def versions_in(file: PackFile) -> dict[int, bytes]:
@@ -77,10 +78,11 @@ def test_what_was_packed_comes_out_byte_for_byte() -> None:
     assert file.pack.numbers == ((1, 5),)
 
 
-def test_the_same_versions_make_the_same_pack() -> None:
-    """Its name is made of its bytes, so a run that is repeated writes nothing twice."""
+def test_the_same_versions_make_the_same_pack_in_one_act_and_another_in_the_next() -> None:
+    """A write that is repeated is the same object; no act takes over what another one has left."""
     assert pack(b"one", b"two")[0].pack == pack(b"one", b"two")[0].pack
     assert pack(b"one", b"two")[0].pack != pack(b"one", b"twO")[0].pack
+    assert pack(b"one", b"two")[0].pack != pack(b"one", b"two", write_id=WriteId("next"))[0].pack
 
 
 def test_zstd_itself_reads_a_pack() -> None:
@@ -125,7 +127,7 @@ def test_frames_and_packs_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_table_alone_says_where_versions_are_plain() -> None:
     """It has no frames; each version has the ID under which it is to be found."""
     packed = replace(loaded(3, b"three")[0], plain_as=VersionId("new"))
-    file = Packer(Area.WORKSPACE, KEY).table_of([packed])
+    file = Packer(Area.WORKSPACE, KEY, WRITE_ID).table_of([packed])
     assert (file.pack.is_plain, file.table.frames) == (True, ())
     start, stop = table_range(file.pack.size_bytes, file.pack.table_bytes)
     table = decode_table(file.data[start:stop], what="pack", size_bytes=len(file.data))

@@ -11,13 +11,12 @@ import pytest
 
 from nbvc.errors import IntegrityError, VersionNotFound
 from nbvc.manifest.layout import Layout
-from nbvc.manifest.packs import MAX_VERSION_BYTES
-from nbvc.model import Area, Digest
+from nbvc.manifest.packs import MAX_VERSION_BYTES, Packed, Packer
+from nbvc.model import Area, Digest, WriteId
 from nbvc.repository import Repository
 from nbvc.repository.findings import Kind, Severity
 from nbvc.repository.mendings import MendingKind
 from nbvc.repository.migration import migrate
-from nbvc.repository.pack_objects import UNUSED_AFTER
 from nbvc.repository.packing import PackRules
 from nbvc.stores.base import Create, Overwrite
 from tests.repository.checks import NOW, run_check, run_repair
@@ -383,25 +382,36 @@ def test_a_whole_index_is_made_again_from_packs_and_plain_versions(packed: Memor
     assert_contents(packed, range(1, 13))
 
 
-def test_an_unused_pack_is_noted_and_removed_once_it_can_be_nobodys(packed: MemoryStore) -> None:
-    """A run that was cut off leaves one; the next ones take it away, but not before a week."""
-    prefix = Layout().packs(Area.WORKSPACE, KEY)
-    (key,) = pack_keys(packed)
-    data = packed.get(key).data
-    fill(open_repository(packed), 3, key=OTHER)
-    pack(packed, keys=[OTHER])
-    stray = Layout().pack_key(Area.WORKSPACE, KEY, Digest.of(data + b"?"))
-    assert stray.startswith(prefix)
-    packed.put(stray, data, mode=Create(), metadata={}, content_type="application/zstd")
-    assert run_check(packed, LATER_CHECK)[0] == []  # not a pack: its name is not made of its bytes
-    save(open_repository(packed), content(13), now=NOON)
-    early = replace(COLD, now=NOON + UNUSED_AFTER)
-    list(open_repository(packed).pack([KEY], early, act(now=NOON + UNUSED_AFTER), apply=True))
-    assert stray in pack_keys(packed)
-    save(open_repository(packed), content(14), now=NOON)
-    pack(packed)
-    assert stray not in pack_keys(packed)
-    assert_contents(packed, range(1, 15))
+def test_an_unused_pack_is_noted_and_removed_once_it_can_be_nobodys(store: MemoryStore) -> None:
+    """A run that was cut off leaves one; a later one takes it away, a week by the store's clock."""
+    repository = open_repository(store)
+    fill(repository, 4)
+    first = find(repository, "v1")
+    blob = store.get(DATA_KEY, first.version_id)
+    left = Packed(
+        number=1,
+        digest=Digest.of(blob.data),
+        version_id=first.version_id,
+        size_bytes=len(blob.data),
+        modified_at=blob.modified_at,
+        etag=blob.etag,
+        metadata=blob.metadata,
+    )
+    (file,) = Packer(Area.WORKSPACE, KEY, WriteId("left")).pack([(left, blob.data)])
+    stray = Layout().pack_key(Area.WORKSPACE, KEY, file.pack.digest)
+    store.put(stray, file.data, mode=Create(), metadata={}, content_type="application/zstd")
+    assert run_check(store, replace(NOW, now=NOON + HOUR))[0] == []  # somebody may be at work
+    findings, _ = run_check(store, LATER_CHECK)
+    assert [finding.kind for finding in findings] == [Kind.UNUSED_PACK]
+    pack(store)  # a year later by the clock of who packs, and no time at all by the store's
+    assert stray in pack_keys(store)
+    for days, stays in ((6, True), (8, False)):
+        moment = NOON + timedelta(days=days)
+        store.now = lambda moment=moment: moment  # type: ignore[misc]
+        save(open_repository(store), content(5 if stays else 6), now=NOON)
+        pack(store)
+        assert (stray in pack_keys(store)) is stays
+    assert_contents(store, range(1, 7))
 
 
 def test_old_releases_refuse_a_notebook_that_has_packs(packed: MemoryStore) -> None:
