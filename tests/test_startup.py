@@ -94,6 +94,17 @@ def test_the_store_on_s3_imports_no_more_of_the_aws_libraries_than_it_needs(tmp_
     assert seen & {"boto3", "s3transfer", "multiprocessing"} == set()
 
 
+def test_comparing_two_notebooks_imports_no_heavy_library(tmp_path: Path) -> None:
+    """A diff in nbdime's format is made without nbdime; only formats before 4 need nbformat."""
+    (tmp_path / "a.ipynb").write_bytes(NOTEBOOK)
+    program = (
+        "from pathlib import Path; from nbvc import diffing; "
+        "old = Path('a.ipynb').read_bytes(); new = old.replace(b'print', b'show'); "
+        "assert diffing.to_json(diffing.diff(old, new))"
+    )
+    assert imported_by("-c", program, cwd=tmp_path) & HEAVY == set()
+
+
 def test_import_of_the_package_imports_no_heavy_library(tmp_path: Path) -> None:
     """``import nbvc`` costs next to nothing; its public names load what they need."""
     seen = imported_by("-c", "import nbvc", cwd=tmp_path)
