@@ -15,6 +15,7 @@ may have one place; the write ID keeps their names apart, whichever of them is s
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -38,8 +39,9 @@ _NEW, _SENT, _DAMAGED = ".new", ".sent", ".damaged"
 _FAILURE = "failure.json"
 _LOCK = "lock"
 _MAX_PLACE = 9_999_999_999
-_QUEUED = re.compile(r"([0-9]{10})(-.*)?")
-"""The name of a file in the queue, without its suffix; one without a write ID counts as well."""
+_PLACE_DIGITS = 10
+_QUEUED = re.compile(r"[0-9]{10}(-.*)?\.(new|sent)", re.DOTALL)
+"""The name of a file in the queue; one without a write ID counts as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +120,8 @@ class Outbox:
     def __init__(self, folder: Path, owner: Owner | None = None) -> None:
         self.folder = folder
         self._owner = owner
+        self._keys: dict[str, NotebookKey] = {}
+        self._is_swept = False
 
     def add(self, version: Waiting, data: Data, *, sent: bool) -> Waiting:
         """Put *version* at the end of the queue, durably.
@@ -136,10 +140,12 @@ class Outbox:
             AccessDenied: The folder may not be written.
         """
         make_folder(self.folder, private=True)
-        sweep(self.folder, version.saved_at)
+        if not self._is_swept:  # once is enough, however many notebooks a command saves
+            sweep(self.folder, version.saved_at)
+            self._is_swept = True
         version = replace(version, own=True)
         head = self._seal(version) + b"\n"
-        place = 1 + max((place for place, _ in self._places()), default=0)
+        place = 1 + max((int(name[:_PLACE_DIGITS]) for name in self._names()), default=0)
         if place > _MAX_PLACE:
             raise Conflict(f"There is no place left in {self.folder}.", hint="nbvc push")
         # Others may take the same place at once: the write ID keeps their files apart.
@@ -155,7 +161,7 @@ class Outbox:
             store: Only for this store.
             key: Only of this notebook.
         """
-        found = (self._read_header(place, file) for place, file in self._places())
+        found = (self._read_header(name) for name in self._ordered(key))
         return [
             version
             for version in found
@@ -167,16 +173,16 @@ class Outbox:
     def damaged(self) -> list[Path]:
         """Return the files that cannot be read as what they were written as."""
         unreadable = [
-            file
-            for place, file in self._places()
-            if isinstance(self._read_header(place, file), IntegrityError)
+            self.folder / name
+            for name in self._ordered()
+            if isinstance(self._read_header(name), IntegrityError)
         ]
         with explained(self.folder):
             return sorted([*self.folder.glob(f"*{_DAMAGED}"), *unreadable])
 
     def is_empty(self) -> bool:
         """Return whether nothing waits. Reads one folder, and no file."""
-        return not self._places()
+        return not self._names()
 
     def read(self, version: Waiting) -> Data:
         """Return the bytes of *version*, verified; large ones stay on disk.
@@ -279,9 +285,9 @@ class Outbox:
             document = self._owner.sign(document, version.saved_at)
         return seal(document)
 
-    def _read_header(self, place: int, file: Path) -> Waiting | IntegrityError | None:
-        """Return what *file* says of itself; ``None`` where it is gone since it was listed."""
-        what = f"waiting version {file.name}"
+    def _read_header(self, name: str) -> Waiting | IntegrityError | None:
+        """Return what a file says of itself; ``None`` where it is gone since it was listed."""
+        file, what = self.folder / name, f"waiting version {name}"
         try:
             with file.open("rb") as opened:
                 line = opened.readline(MAX_HEADER_BYTES)
@@ -291,27 +297,34 @@ class Outbox:
             return IntegrityError(f"The {what} cannot be read: {error.strerror}.")
         try:
             document = unseal(line.rstrip(b"\n"), what=what)
-            version = _from_document(document, place, file)
+            version = _from_document(document, int(name[:_PLACE_DIGITS]), file)
+            self._keys[name] = version.key
             return replace(version, own=self._owner is not None and self._owner.made(document))
         except IntegrityError as error:
             return error
         except (NbvcError, *MALFORMED) as error:
             return IntegrityError(f"The {what} cannot be read: {error!r}.")
 
-    def _places(self) -> list[tuple[int, Path]]:
-        """Return the files in the queue with their places, in order."""
+    def _ordered(self, key: NotebookKey | None = None) -> list[str]:
+        """Return the names of the files in the queue, in order.
+
+        With *key*, without those that are known to be of another notebook: a command that saves a
+        thousand of them asks of each, and reads no file a thousand times.
+        """
+        # Two may share a place; then the one that was sent is the older one.
+        return sorted(
+            (name for name in self._names() if key is None or self._keys.get(name, key) == key),
+            key=lambda name: (name[:_PLACE_DIGITS], not name.endswith(_SENT), name),
+        )
+
+    def _names(self) -> list[str]:
+        """Return the names of the files in the queue."""
         with explained(self.folder):
             try:
-                files = list(self.folder.iterdir())
+                found = os.listdir(self.folder)  # noqa: PTH208 - a path for each takes longer
             except FileNotFoundError:
                 return []
-        # Two may share a place; then the one that was sent is the older one.
-        found = [
-            (int(name[1]), file.suffix != _SENT, file)
-            for file in files
-            if file.suffix in {_NEW, _SENT} and (name := _QUEUED.fullmatch(file.stem))
-        ]
-        return [(place, file) for place, _, file in sorted(found)]
+        return list(filter(_QUEUED.fullmatch, found))
 
 
 def failure_of(error: NbvcError, now: datetime) -> Failure:

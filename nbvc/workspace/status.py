@@ -8,9 +8,9 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from nbvc.errors import InvalidKey, NbvcError
-from nbvc.model import Area, Digest
+from nbvc.model import Area
 from nbvc.repository.records import Manifest
-from nbvc.workspace.files import FileRefused, find_notebooks, read_file, stamp
+from nbvc.workspace.files import FileRefused, digest_file, find_notebooks, stamp
 from nbvc.workspace.results import NotebookStatus, Status
 from nbvc.workspace.saving import with_number
 
@@ -76,7 +76,7 @@ def _local(workspace: Workspace, path: str) -> NotebookStatus:
         digest = entry.file_digest
     else:
         try:
-            digest = Digest.of(read_file(workspace.folder / path, shown=path)[0])
+            digest = digest_file(workspace.folder / path, shown=path)
         except NbvcError:
             return replace(found, state="unreadable")
     if digest != base.digest:

@@ -468,19 +468,19 @@ def test_versions_that_were_put_into_the_outbox_at_once_keep_files_of_their_own(
 ) -> None:
     """Two may get one place; when one of them is sent, it never takes the other's name."""
     both = threading.Barrier(2)
-    look = Outbox._places
+    look = Outbox._names
 
-    def look_together(outbox: Outbox) -> list[tuple[int, Path]]:
+    def look_together(outbox: Outbox) -> list[str]:
         found = look(outbox)
         both.wait(timeout=60)
         return found
 
-    monkeypatch.setattr(Outbox, "_places", look_together)
+    monkeypatch.setattr(Outbox, "_names", look_together)
     with ThreadPoolExecutor(2) as threads:
         asked = threads.submit(add, workspace, "asked.ipynb", ONE, sent=True)
         new = threads.submit(add, workspace, "new.ipynb", TWO, sent=False)
         versions = [asked.result(), new.result()]
-    monkeypatch.setattr(Outbox, "_places", look)
+    monkeypatch.setattr(Outbox, "_names", look)
     assert {version.place for version in versions} == {1}
     sent = workspace.outbox.mark_sent(versions[1])
     workspace.outbox.remove(versions[0])
@@ -726,3 +726,27 @@ def make(folder: Path) -> Path:
     """Make a folder and return it."""
     folder.mkdir()
     return folder
+
+
+@pytest.mark.parametrize("count", [6, 24])
+def test_files_of_other_notebooks_are_read_no_more_than_once(
+    workspace: Workspace,
+    store: SwitchedStore,
+    monkeypatch: pytest.MonkeyPatch,
+    count: int,
+) -> None:
+    """To save a folder without a network takes twice as long for twice as many notebooks."""
+    read: list[str] = []
+    usual = Outbox._read_header
+
+    def counted(outbox: Outbox, name: str) -> object:
+        read.append(name)
+        return usual(outbox, name)
+
+    monkeypatch.setattr(Outbox, "_read_header", counted)
+    store.off()
+    for number in range(count):
+        write(workspace, f"n{number}.ipynb", ONE)
+    workspace.save()
+    assert len(workspace.outbox.waiting()) == count
+    assert len(read) <= 4 * count
