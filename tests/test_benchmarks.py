@@ -115,6 +115,8 @@ def test_a_peer_that_was_stopped_gives_a_bound() -> None:
     """It would have taken longer, so the ratio would be less."""
     row = measuring.counted("x", "ms", 10, "nbdime", 2000, is_bound=True)
     assert reporting.cells(row)[3:5] == ("over 2,000 ms", "under 0.005, nbvc wins")
+    slow = measuring.counted("x", "ms", 4000, "nbdime", 2000, is_bound=True)
+    assert reporting.cells(slow)[4] == "under 2.00"
 
 
 # What is printed

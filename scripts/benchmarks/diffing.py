@@ -19,7 +19,7 @@ SIZES = {"cells": "changed cells", "operations": "operations", "bytes": "bytes"}
 ROUNDS = 3
 """nbdime takes one round, for it needs minutes; nbvc's turns lie before and after it."""
 
-LIMIT_SECONDS, QUICK_LIMIT_SECONDS = 20.0, 2.0
+LIMIT_SECONDS, QUICK_LIMIT_SECONDS = 20.0, 1.0
 NBDIME = "nbdime"
 
 

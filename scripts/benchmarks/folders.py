@@ -12,7 +12,7 @@ from scripts.benchmarks.measuring import NBVC, Case, Row, compare, process
 from scripts.benchmarks.notebooks import notebook, rewrite
 from scripts.benchmarks.surroundings import Surroundings
 
-MANY, QUICK_MANY = 10_000, 1_000
+MANY, QUICK_MANY = 10_000, 500
 CHANGED, QUICK_CHANGED = 500, 100
 TENTH = 10
 SIZE_BYTES = 20_000

@@ -7,6 +7,7 @@ from pathlib import Path
 from scripts.benchmarks.measuring import NBVC, Case, Row, compare, process
 from scripts.benchmarks.notebooks import notebook, rewrite
 from scripts.benchmarks.surroundings import Surroundings
+from scripts.benchmarks.warm import save_versions
 
 NAME = "mine.ipynb"
 VERSIONS = 24
@@ -31,10 +32,11 @@ def commands(around: Surroundings) -> list[Row]:
     def run(folder: Path, *command: str) -> Case:
         return Case(run=process(*command, cwd=folder, env=around.env))
 
-    for number in range(VERSIONS):
-        for folder, command in ((ours, (NBVC, "save")), (theirs, ("sh", "-c", COMMIT))):
-            (folder / NAME).write_bytes(notebook(-1 - number, SIZE_BYTES))
-            process(*command, cwd=folder, env=around.env)()
+    versions = [notebook(-1 - number, SIZE_BYTES) for number in range(VERSIONS)]
+    save_versions(ours, around.env, ((NAME, data) for data in versions))
+    for data in versions:
+        (theirs / NAME).write_bytes(data)
+        process("sh", "-c", COMMIT, cwd=theirs, env=around.env)()
     old = f"HEAD~{VERSIONS - 5}"
     log = {"nbvc": run(ours, NBVC, "log", "-n", "20")}
     log["git log"] = run(theirs, "git", "log", "-n", "20", "--", NAME)

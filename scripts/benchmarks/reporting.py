@@ -52,7 +52,7 @@ def cells(row: Row) -> tuple[str, ...]:
         quantity(row.ours, row.unit),
         row.peer,
         more + quantity(row.theirs, row.unit) if row.theirs is not None else "",
-        (ratio + (winner(row) or "")).rstrip(", "),
+        (ratio + (winner(row) or "")).removesuffix(", "),
         row.target or "",
         met,
         "; ".join(filter(None, (_exchanged(row), row.note))),
@@ -60,10 +60,12 @@ def cells(row: Row) -> tuple[str, ...]:
 
 
 def winner(row: Row) -> str | None:
-    """Say who is better; ``None`` where nobody else was measured."""
+    """Say who is better; ``None`` where nobody else was measured, or not for long enough."""
     if row.ours is None or row.theirs is None:
         return None
     ratio = row.ratio
+    if row.is_bound and row.ours > row.theirs:
+        return None
     if ratio is None:
         return "even" if row.ours == row.theirs else "peer wins"
     if abs(ratio - 1) < EVEN:

@@ -15,7 +15,7 @@ from scripts.benchmarks.measuring import NBVC, PYTHON, Case, Row, compare, outpu
 from scripts.benchmarks.notebooks import notebook, rewrite
 from scripts.benchmarks.proxy import DelayProxy, delay_proxy
 from scripts.benchmarks.surroundings import LATENCIES_SECONDS, Surroundings
-from scripts.benchmarks.warm import WORKERS, worker
+from scripts.benchmarks.warm import WORKERS, save_versions, worker
 
 NAME = "mine.ipynb"
 SIZE_BYTES = 2_000_000
@@ -119,10 +119,8 @@ def _put(on: Bound) -> list[Row]:
 
 
 def _list_and_get(on: Bound) -> list[Row]:
-    with worker(PYTHON, "nbvc_worker.py", cwd=on.folder, env=on.around.env) as process:
-        for number in range(VERSIONS):
-            (on.folder / NAME).write_bytes(notebook(-1 - number, SMALL_BYTES))
-            process.ask("save", path=NAME)
+    versions = ((NAME, notebook(-1 - number, SMALL_BYTES)) for number in range(VERSIONS))
+    save_versions(on.folder, on.around.env, versions)
     key = f"{on.prefix}{NAME}"
     command = (NBVC, "resolve", f"{NAME}@v5", "--json")
     version = json.loads(output(*command, cwd=on.folder, env=on.around.env))["version_id"]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from scripts.benchmarks import corpus
 from scripts.benchmarks.git import repository
-from scripts.benchmarks.measuring import NBVC, PYTHON, Case, Row, compare, counted, process
+from scripts.benchmarks.measuring import NBVC, Case, Row, compare, counted, process
 from scripts.benchmarks.surroundings import Surroundings
-from scripts.benchmarks.warm import worker
+from scripts.benchmarks.warm import save_versions
 
 QUICK_NOTEBOOKS = ("08_dimensionality_reduction", "16_reinforcement_learning")
 PACK = ("pack", "--all", "--older-than", "0", "--keep-newest", "0", "--apply")
@@ -85,10 +85,8 @@ def _fresh(folder: Path, around: Surroundings, *command: str) -> Case:
 def _saved(around: Surroundings, versions: Mapping[str, Sequence[Path]]) -> Path:
     """Return a workspace that holds the versions; some are no valid notebooks."""
     folder = around.workspace("saved", files={})
-    with worker(PYTHON, "nbvc_worker.py", cwd=folder, env=around.env) as process:
-        for name, path in _in_order(versions):
-            (folder / f"{name}.ipynb").write_bytes(path.read_bytes())
-            process.ask("save", path=f"{name}.ipynb", allow_invalid=True)
+    contents = ((f"{name}.ipynb", path.read_bytes()) for name, path in _in_order(versions))
+    save_versions(folder, around.env, contents)
     return folder
 
 

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from scripts.benchmarks.measuring import NBVC, PYTHON, Case, Row, compare, process
 from scripts.benchmarks.notebooks import notebook, rewrite
 from scripts.benchmarks.proxy import DelayProxy, delay_proxy
 from scripts.benchmarks.surroundings import LATENCIES_SECONDS, Surroundings
-from scripts.benchmarks.warm import WORKERS
+from scripts.benchmarks.warm import WORKERS, save_versions
 
 BARE = str(WORKERS / "bare.py")
 BARE_LOCAL = str(WORKERS / "bare_local.py")
 RECORDING = str(WORKERS / "recording.py")
 VERSIONS = 24
+QUICK_ROUNDS = 2
 LIMIT = 1.3
 TYPER_LIMITS = {("log", "-n", "20"): 3.0}
 IMPORTED = re.compile(r"import time:\s*\d+ \|\s*\d+ \|( *)(\S+)")
@@ -34,7 +35,7 @@ COMMANDS: Sequence[tuple[str, ...]] = (
 def embedded(around: Surroundings) -> list[Row]:
     """Compare commands on the embedded store with a bare script, and with importing typer alone."""
     folder = around.workspace("startup", files={"mine.ipynb": notebook(0)})
-    _save_versions(around, folder, VERSIONS)
+    save_versions(folder, around.env, _versions())
     run = {"cwd": folder, "env": around.env}
     typer = Case(run=process(PYTHON, "-c", "import typer", **run))
     rows = []
@@ -74,7 +75,7 @@ def on_s3(around: Surroundings) -> list[Row]:
     with delay_proxy(around.endpoint) as proxy:
         bucket = around.bucket("start", proxy.url)
         folder = around.workspace("s3-start", *bucket, files={"mine.ipynb": notebook(0)})
-        _save_versions(around, folder, VERSIONS)
+        save_versions(folder, around.env, _versions())
         rows = []
         for arguments in COMMANDS[1:]:
             rows += _on_s3(around, folder, proxy, arguments)
@@ -103,7 +104,7 @@ def _on_s3(
         rows += compare(
             f"nbvc {' '.join(arguments)}, S3",
             cases,
-            rounds=around.rounds,
+            rounds=QUICK_ROUNDS if around.quick else around.rounds,
             at_most={"the same by boto3": LIMIT},
             meter=proxy,
         )
@@ -157,7 +158,5 @@ def _elsewhere(method: str, target: str) -> str:
     return f"{method} {target}"
 
 
-def _save_versions(around: Surroundings, folder: Path, count: int) -> None:
-    for number in range(count):
-        (folder / "mine.ipynb").write_bytes(notebook(number + 1))
-        process(NBVC, "save", "-m", f"Run {number}", cwd=folder, env=around.env)()
+def _versions() -> Iterator[tuple[str, bytes]]:
+    return (("mine.ipynb", notebook(number + 1)) for number in range(VERSIONS))

@@ -6,12 +6,12 @@ import json
 import select
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from scripts.benchmarks.measuring import TIMEOUT_SECONDS
+from scripts.benchmarks.measuring import PYTHON, TIMEOUT_SECONDS
 
 WORKERS = Path(__file__).with_name("workers")
 
@@ -92,3 +92,19 @@ def worker(
             for pipe in (process.stdin, process.stdout):
                 if pipe:
                     pipe.close()
+
+
+def save_versions(
+    folder: Path, env: Mapping[str, str], versions: Iterable[tuple[str, bytes]]
+) -> None:
+    """Save one content after the other in the workspace *folder*, in one process.
+
+    Args:
+        folder: The workspace.
+        env: Variables of the process.
+        versions: Name of a notebook in it, and its next content, which may be invalid.
+    """
+    with worker(PYTHON, "nbvc_worker.py", cwd=folder, env=env) as process:
+        for name, data in versions:
+            (folder / name).write_bytes(data)
+            process.ask("save", path=name, allow_invalid=True)
