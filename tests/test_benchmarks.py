@@ -6,6 +6,7 @@ import json
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -33,6 +34,7 @@ from scripts.benchmarks.surroundings import Surroundings
 from scripts.benchmarks.warm import Stopped, worker
 from tests.s3_server import isolate_aws_settings, real_endpoint
 
+ANSWER = b"HTTP/1.1 200"
 NOTHING = Traffic(requests=0, round_trips=0, connections=0, sent_bytes=0, received_bytes=0)
 
 
@@ -246,14 +248,15 @@ def test_a_peer_that_cannot_be_installed_says_why(
 
 
 @contextmanager
-def echo() -> Iterator[str]:
-    """Serve: answer each message with ``HTTP/1.1 200``, on any number of connections."""
+def answering() -> Iterator[str]:
+    """Serve: answer each message that ends in a line end, on any number of connections."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def answer(connection: socket.socket) -> None:
             with connection:
-                while connection.recv(1 << 16):
-                    connection.sendall(b"HTTP/1.1 200")
+                while data := connection.recv(1 << 16):
+                    if data.endswith(b"\n"):
+                        connection.sendall(ANSWER)
 
         def accept() -> None:
             while True:
@@ -271,24 +274,31 @@ def echo() -> Iterator[str]:
 
 
 def exchange(proxy: DelayProxy, *messages: bytes) -> None:
-    """Send *messages* on one connection, each after the answer to the one before."""
+    """Send *messages* on one connection, each after what the one before led to."""
     host, _, port = proxy.url.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port))) as connection:
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
         for message in messages:
+            before = proxy.traffic.sent_bytes
             connection.sendall(message)
-            assert connection.recv(1 << 16) == b"HTTP/1.1 200"
+            if message.endswith(b"\n"):
+                assert connection.recv(1 << 16) == ANSWER
+            while proxy.traffic.sent_bytes < before + len(message):
+                time.sleep(0.001)
 
 
 def test_the_proxy_counts_requests_round_trips_connections_and_bytes() -> None:
-    """A body that waits for its answer is a round trip, and no request."""
-    request = b"PUT /b/k HTTP/1.1\r\n\r\n"
-    with echo() as url, delay_proxy(url) as proxy:
-        exchange(proxy, request, b"the body")
-        exchange(proxy, b"GET /b HTTP/1.1\r\n\r\n")
+    """A body that waits for an answer is a round trip, and one that does not is none."""
+    messages = (b"PUT /b/k HTTP/1.1\r\n", b"the", b"body\n")
+    with answering() as url, delay_proxy(url) as proxy:
+        exchange(proxy, *messages)
+        exchange(proxy, b"GET /b HTTP/1.1\r\n")
         assert proxy.requests == [("PUT", "/b/k"), ("GET", "/b")]
-        sent = len(request) + len(b"the body") + len(b"GET /b HTTP/1.1\r\n\r\n")
         assert proxy.traffic == Traffic(
-            requests=2, round_trips=3, connections=2, sent_bytes=sent, received_bytes=36
+            requests=2,
+            round_trips=3,
+            connections=2,
+            sent_bytes=sum(map(len, messages)) + len(b"GET /b HTTP/1.1\r\n"),
+            received_bytes=3 * len(ANSWER),
         )
         proxy.reset()
         assert proxy.traffic == NOTHING
@@ -416,17 +426,21 @@ def test_the_rows_of_the_diff_name_the_pairs_that_miss() -> None:
 
 def test_the_size_of_a_diff_counts_cells_and_operations(tmp_path: Path) -> None:
     """A patch is no operation itself, and a range counts each of its cells."""
-    old, new = hard_pairs.rerun_tables(2)
-    paths = {"old": tmp_path / "old", "new": tmp_path / "new"}
-    paths["old"].write_bytes(old)
-    paths["new"].write_bytes(new)
+    old, new = ({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []} for _ in "ab")
+    old["metadata"], new["metadata"] = {"a": 1, "b": 1}, {"a": 2, "b": 2}
+    new["cells"] = json.loads(hard_pairs.regenerated_ids(20)[0])["cells"]
+    paths = {"old": str(tmp_path / "old"), "new": str(tmp_path / "new")}
+    Path(paths["old"]).write_text(json.dumps(old))
+    Path(paths["new"]).write_text(json.dumps(new))
     with diffing._diff_worker(surroundings(tmp_path)) as process:
-        process.ask("load", **{side: str(path) for side, path in paths.items()})
-        found = process.ask("diff", engine="nbvc")
-        assert found["patches"]
-        assert found["cells"] == 2
-        process.ask("load", old=str(paths["old"]), new=str(paths["old"]))
-        same = process.ask("diff", engine="nbdime")
+        process.ask("load", **paths)
+        found = [process.ask("diff", engine=engine) for engine in ("nbvc", "nbdime")]
+        process.ask("load", old=paths["new"], new=paths["old"])
+        found += [process.ask("diff", engine=engine) for engine in ("nbvc", "nbdime")]
+        process.ask("load", old=paths["old"], new=paths["old"])
+        same = process.ask("diff", engine="nbvc")
+    assert [(size["cells"], size["operations"]) for size in found] == [(20, 3)] * 4
+    assert all(size["patches"] for size in found)
     assert {name: same[name] for name in diffing.SIZES} == {"cells": 0, "operations": 0, "bytes": 2}
 
 
