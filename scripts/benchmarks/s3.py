@@ -70,7 +70,7 @@ class Bound:
 
     def boto3(self, request: str, prepare: Callable[[], object] = int) -> Case:
         """Return a run of a script that makes one request."""
-        return self.peer(PYTHON, BARE, self.proxy.url, typed=request, prepare=prepare)
+        return self.peer(PYTHON, BARE, "boto3", self.proxy.url, typed=request, prepare=prepare)
 
     def measure(
         self, what: str, cases: Mapping[str, Case], *, rounds: int, warm_up: bool = True

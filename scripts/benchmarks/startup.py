@@ -71,7 +71,7 @@ def embedded(around: Surroundings) -> list[Row]:
 
 
 def on_s3(around: Surroundings) -> list[Row]:
-    """Compare commands on S3 with a boto3 script that makes the same imports and requests."""
+    """Compare commands on S3 with scripts that make the same imports and requests."""
     with delay_proxy(around.endpoint) as proxy:
         bucket = around.bucket("start", proxy.url)
         folder = around.workspace("s3-start", *bucket, files={"mine.ipynb": notebook(0)})
@@ -93,11 +93,10 @@ def _on_s3(
     proxy.reset()
     command()
     requests = "\n".join(_elsewhere(*request) for request in proxy.requests)
-    bare = process(PYTHON, BARE, proxy.url, modules, typed=requests, **run)
-    cases = {
-        "nbvc": Case(prepare=change, run=command),
-        "the same by boto3": Case(run=bare),
-    }
+    cases = {"nbvc": Case(prepare=change, run=command)}
+    for library in ("boto3", "botocore"):
+        bare = process(PYTHON, BARE, library, proxy.url, modules, typed=requests, **run)
+        cases[f"the same by {library}"] = Case(run=bare)
     rows = []
     for seconds in LATENCIES_SECONDS:
         proxy.round_trip_seconds = seconds
@@ -105,7 +104,7 @@ def _on_s3(
             f"nbvc {' '.join(arguments)}, S3",
             cases,
             rounds=QUICK_ROUNDS if around.quick else around.rounds,
-            at_most={"the same by boto3": LIMIT},
+            at_most=dict.fromkeys(list(cases)[1:], LIMIT),
             meter=proxy,
         )
     return rows
