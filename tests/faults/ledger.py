@@ -28,6 +28,19 @@ class Expected:
     numbers: set[int] = field(default_factory=set)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetGo:
+    """A version that somebody let go of, or tried to.
+
+    Attributes:
+        digest: Of its bytes.
+        done: Whether a forget said that it is done.
+    """
+
+    digest: Digest
+    done: bool
+
+
 class Ledger:
     """Keeps account of every call. Tell it what each call said, then ask the oracle.
 
@@ -37,6 +50,7 @@ class Ledger:
     def __init__(self) -> None:
         self.places: dict[Place, dict[Digest, Expected]] = {}
         self.tags: dict[tuple[NotebookKey, str], set[int | None]] = {}
+        self.let_go: dict[Place, dict[int, LetGo]] = {}
 
     def acknowledge(
         self,
@@ -83,6 +97,23 @@ class Ledger:
                 after.numbers |= before.numbers
             else:
                 after.open += copies + before.open
+
+    def forget(self, key: str, number: int, data: bytes, *, done: bool = True) -> None:
+        """A forget that lets go of version *number* was acknowledged.
+
+        With *done* False it failed or was killed: the version is there as before, or not at all.
+        """
+        expected = self._of(key, data, Area.WORKSPACE)
+        numbers = self.let_go.setdefault((Area.WORKSPACE, NotebookKey(key)), {})
+        before = numbers.get(number)
+        if before is None:
+            expected.least -= 1
+            expected.open += 1
+            expected.numbers.discard(number)
+        if done and not (before and before.done):
+            expected.open -= 1
+        is_done = done or (before is not None and before.done)
+        numbers[number] = LetGo(digest=Digest.of(data), done=is_done)
 
     def tag(self, key: str, name: str, number: int | None, *, done: bool = True) -> None:
         """A tag was set (``None``: taken away); with *done* False that failed or was killed."""

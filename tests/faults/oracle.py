@@ -8,7 +8,7 @@ version, refs and tags; and the store's own listing, so that nothing is hidden.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from nbvc.refs import parse_selector
 from nbvc.repository import Repository
 from nbvc.repository.settings import read_settings
 from nbvc.stores.base import WRITE_ID, Store
-from tests.faults.ledger import Expected, Ledger
+from tests.faults.ledger import Expected, Ledger, LetGo
 from tests.stores.remembering import RememberingStore
 
 _TEMPORARY = (".tmp", "-journal")
@@ -30,18 +30,21 @@ def assert_kept(store: Store | Repository, ledger: Ledger) -> int:
     - Every acknowledged save is in the log exactly once, under the number that was told, with bytes
       whose SHA-256 is its digest. A failed or killed call left one version more at most.
     - No other bytes are listed: no half version, none of another notebook.
-    - Numbers run from 1 without gap or repeat, newest first, and parents have lower numbers.
+    - Numbers run from 1 without repeat, newest first, and parents have lower numbers. What somebody
+      let go of is the only gap.
     - Numbers, ``latest``, version IDs and tags resolve to the versions that the log shows.
-    - The store's own listing holds nothing that the log hides, but for repeats of one write.
+    - The store's own listing holds nothing that the log hides, but for repeats of one write, and
+      for what a forget that did not come to its end let go of. What was let go of is gone.
     """
     with _anew(store) as repository:
         count = 0
         for (area, key), expected in ledger.places.items():
             versions = _log(repository, area, key)
             _check_bytes(repository, area, key, versions, expected)
-            _check_order(key, versions)
+            let_go = ledger.let_go.get((area, key), {})
+            _check_order(key, versions, let_go)
             _check_refs(repository, area, key, versions)
-            _check_nothing_hidden(repository, area, key, versions)
+            _check_nothing_hidden(repository, area, key, versions, let_go)
             count += len(versions)
         _check_tags(repository, ledger)
         return count
@@ -98,9 +101,16 @@ def _check_bytes(
         assert not missing, f"{what} was told to be {missing} and is {numbers.get(digest)}"
 
 
-def _check_order(key: NotebookKey, versions: Sequence[Version]) -> None:
+def _check_order(
+    key: NotebookKey, versions: Sequence[Version], let_go: Mapping[int, LetGo]
+) -> None:
     numbers = [version.number for version in versions if version.number is not None]
-    assert numbers == list(range(len(numbers), 0, -1)), f"the numbers of {key} are {numbers}"
+    left_out = [number for number in let_go if number not in numbers]
+    whole = sorted([*numbers, *left_out], reverse=True)
+    assert whole == list(range(len(whole), 0, -1)), f"the numbers of {key} are {numbers}"
+    assert numbers == sorted(numbers, reverse=True), f"the order of {key} is {numbers}"
+    shown = [number for number, gone in let_go.items() if gone.done and number in numbers]
+    assert not shown, f"{key} still shows {shown}, which were let go of"
     ids = Counter((version.key, version.version_id) for version in versions)
     assert not ids or max(ids.values()) == 1, f"listed twice: {ids.most_common(3)}"
     for version in versions:
@@ -123,7 +133,11 @@ def _check_refs(
 
 
 def _check_nothing_hidden(
-    repository: Repository, area: Area, key: NotebookKey, versions: Sequence[Version]
+    repository: Repository,
+    area: Area,
+    key: NotebookKey,
+    versions: Sequence[Version],
+    let_go: Mapping[int, LetGo],
 ) -> None:
     """Check that what the store lists beyond the log repeats the write of a version in the log."""
     data_key = repository.layout.data_key(area, key)
@@ -137,9 +151,11 @@ def _check_nothing_hidden(
     hidden = [version_id for version_id in listed if version_id not in shown]
     if not hidden:
         return
-    shown_here = [version_id for version_id in listed if version_id in shown]
-    written = {store.head(data_key, each).metadata.get(WRITE_ID) for each in shown_here}
+    going = {each.digest for each in let_go.values() if not each.done}
+    written = {store.head(data_key, each).metadata.get(WRITE_ID) for each in shown}
     for version_id in hidden:
+        if Digest.of(store.get(data_key, version_id).data) in going:
+            continue
         write_id = store.head(data_key, version_id).metadata.get(WRITE_ID)
         assert write_id is not None, f"the log of {key} hides {version_id}"
         assert write_id in written, f"the log of {key} hides {version_id}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +13,7 @@ from nbvc.manifest.layout import Layout, entry_key
 from nbvc.model import Area
 from nbvc.repository import Repository
 from nbvc.repository.settings import prepare
+from nbvc.repository.states import change_by
 from nbvc.stores.base import VersionEntry
 from tests.faults.ledger import Ledger
 from tests.faults.oracle import assert_kept, assert_settled
@@ -148,6 +151,34 @@ def test_a_rename_continues_the_log(
     repository.rename(KEY, OTHER, act())
     ledger.rename(KEY, OTHER, b"v3")
     assert assert_settled(store, ledger) == 4 + 4
+
+
+def test_what_was_let_go_of_may_be_missing_and_nothing_else(
+    store: MemoryStore, repository: Repository, ledger: Ledger
+) -> None:
+    """A forget that was cut off may have left it there, shown or hidden; one that is done may not.
+
+    The number is nobody else's, and the other versions stay.
+    """
+    with pytest.raises(AssertionError, match="1 times in the log, not 0"):
+        assert_kept(store, _after_forgetting(ledger, done=True))
+    half_done = _after_forgetting(ledger, done=False)
+    assert assert_kept(store, half_done) == 4
+    forgotten = version_id(store, 2)
+    change_by(repository.backend, KEY, lambda s: replace(s, forgotten=((1, 1),)), act(), "forget")
+    assert assert_kept(store, half_done) == 3
+    with pytest.raises(AssertionError, match="hides"):
+        assert_kept(store, _after_forgetting(ledger, done=True))
+    with pytest.raises(AssertionError, match="times and 0 times in the log"):
+        assert_kept(store, ledger)
+    store.delete_version(DATA_KEY, forgotten)
+    assert assert_settled(store, _after_forgetting(half_done, done=True)) == 3
+
+
+def _after_forgetting(ledger: Ledger, *, done: bool) -> Ledger:
+    after = deepcopy(ledger)
+    after.forget(KEY, 1, b"v1", done=done)
+    return after
 
 
 def test_an_optional_ledger_accepts_all_or_nothing_of_it(

@@ -18,6 +18,8 @@ def large(text: str) -> bytes:
 
 
 ONE, TWO, TYPED = (large(text) for text in ("one", "two", "typed"))
+RUNS = (*(small(f"run {number}") for number in (1, 2, 3)), large("run 4"))
+PACK = ("pack", "--older-than", "0", "--keep-newest", "1", "--apply")
 
 
 def _bound(world: World) -> None:
@@ -63,6 +65,17 @@ def _published(world: World) -> None:
 def _rich(world: World) -> None:
     _published(world)
     world.save("sub/b.ipynb", small("b"))
+
+
+def _packed(world: World) -> None:
+    """Five versions: three are packed, one of which has been tagged since."""
+    _bound(world)
+    for data in RUNS:
+        world.save("a.ipynb", data)
+    world.cli(*PACK)
+    world.cli("tag", "a.ipynb@v2", "good")
+    world.told.tag(f"{NAMESPACE}/a.ipynb", "good", 2)
+    world.save("a.ipynb", TYPED)
 
 
 def _shared(world: World) -> None:
@@ -139,6 +152,14 @@ def _rename(ledger: Ledger, done: bool) -> None:
     ledger.rename(f"{NAMESPACE}/a.ipynb", f"{NAMESPACE}/sub/z.ipynb", TWO, done=done)
 
 
+def _forget(numbers: dict[int, bytes]) -> Callable[..., None]:
+    def tell(ledger: Ledger, done: bool) -> None:
+        for number, data in numbers.items():
+            ledger.forget(f"{NAMESPACE}/a.ipynb", number, data, done=done)
+
+    return tell
+
+
 SCENES = (
     Scene(name="init", arguments=("init", "--namespace", NAMESPACE), prepare=_fresh),
     Scene(
@@ -203,6 +224,14 @@ SCENES = (
     Scene(name="push", arguments=("push",), prepare=_waiting, tell=_push),
     Scene(name="save-behind", arguments=("save",), prepare=_waiting, tell=_save_behind),
     Scene(name="repair", arguments=("repair", "--apply"), prepare=_without_records),
+    Scene(name="pack", arguments=PACK, prepare=_packed),
+    Scene(name="unpack", arguments=("unpack", "--apply"), prepare=_packed),
+    Scene(
+        name="forget",
+        arguments=("forget", "--keep-last", "1", "--apply"),
+        prepare=_packed,
+        tell=_forget({1: RUNS[0], 3: RUNS[2], 4: RUNS[3]}),
+    ),
     Scene(
         name="migrate",
         arguments=("migrate", f"../{TARGET}"),

@@ -5,7 +5,8 @@ Whatever happens to the command of a scene:
 - Every notebook file holds its old bytes or the new ones, whole, or is there or not as it was
   before or as the command would leave it.
 - No bytes that a file held are lost: some file, some version or the outbox has them.
-- The oracle agrees: nothing acknowledged is missing, and at most one version more is there.
+- The oracle agrees: nothing acknowledged is missing but what a forget let go of, and at most one
+  version more is there.
 - The same command, given once more, succeeds without any other help, and leaves everything as if
   nothing had happened.
 - A changed notebook can be saved; then every version has a record, and no temporary file is left.
@@ -61,6 +62,11 @@ class World:
     def keep(self) -> None:
         """Take the present state as the one to put back."""
         shutil.copytree(self.root, self._kept, symlinks=True)
+
+    def prepare(self, scene: Scene) -> None:
+        """Make the world of *scene*, and keep it."""
+        scene.prepare(self)
+        self.keep()
 
     def put_back(self) -> None:
         """Bring everything to the state that was kept."""
@@ -166,8 +172,7 @@ class Clean:
 
 def play(scene: Scene, world: World) -> Clean:
     """Prepare *scene*, keep its world, and run its command once without a strike."""
-    scene.prepare(world)
-    world.keep()
+    world.prepare(scene)
     before = world.files()
     outcome = world.run(scene.arguments, offline=scene.offline)
     assert outcome.exit_code == 0, outcome.said
@@ -225,6 +230,7 @@ def _check_work_goes_on(scene: Scene, world: World, ledger: Ledger) -> None:
     drafts.places = {
         place: expected for place, expected in ledger.places.items() if place[0] is Area.WORKSPACE
     }
+    drafts.let_go = ledger.let_go
     folder = world.root / scene.workspace
     for path in world.files():
         if path.startswith(f"{scene.workspace}/"):

@@ -3,8 +3,9 @@
 All commands reach the server through a proxy, which strikes at their requests. The oracle reads
 the buckets without it.
 
-A bucket is put back by removing the versions that have come since: nbvc removes none, so what is
-left is what was there, version IDs included.
+A bucket is put back by removing the versions that have come since: so what is left is what was
+there, version IDs included. A version that was removed (packing and forgetting do so) cannot be put
+back by anybody: then the scene is prepared anew.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ from botocore.exceptions import ClientError
 from nbvc.stores.base import Store
 from nbvc.stores.s3 import S3Store
 from tests.command_line import CommandLine
-from tests.faults.disk.world import EMBEDDED, NAMESPACE, SHARED, TARGET, World
+from tests.faults.disk.world import EMBEDDED, NAMESPACE, SHARED, TARGET, Scene, World
 from tests.faults.forking import Ended, Forks
+from tests.faults.ledger import Ledger
 from tests.faults.network.proxy import NOTHING, FaultProxy, Plan
 from tests.s3_server import REGION, connect, found_capabilities
 from tests.stores.wire import Request
@@ -89,6 +91,7 @@ class S3World(World):
         self._buckets = buckets
         self._stores = {place: buckets.store(place) for place in (HOME, SHARED, TARGET)}
         self._home: str | None = None
+        self._scene: Scene | None = None
 
     def bind(self, place: str | None = None) -> None:
         """Make ``project`` a workspace on the bucket of *place*, or on that of its own."""
@@ -112,11 +115,29 @@ class S3World(World):
         """Let everything have to be read from the server."""
         shutil.rmtree(self.cli.cache, ignore_errors=True)
 
+    def prepare(self, scene: Scene) -> None:
+        """Make the world of *scene*, and keep it."""
+        self._scene = scene
+        super().prepare(scene)
+
     def put_back(self) -> None:
         """Bring everything to the state that was kept."""
-        super().put_back()
-        self._buckets.put_back()
+        if self._buckets.put_back():
+            super().put_back()
+        else:
+            self._begin_anew()
         self._proxy.writes.clear()
+
+    def _begin_anew(self) -> None:
+        """Make the same world once more, with other version IDs."""
+        assert self._scene is not None
+        self._buckets.remove()
+        self._home, self.told = None, Ledger()
+        for folder in (self._kept, *self.root.iterdir()):
+            shutil.rmtree(folder)
+        for name in ("project", "home"):
+            (self.root / name).mkdir()
+        self.prepare(self._scene)
 
     @contextmanager
     def store(self, place: str) -> Iterator[Store]:
@@ -213,8 +234,7 @@ class Buckets:
 
     def close(self) -> None:
         """Remove the buckets, and close all connections."""
-        self._kept = dict.fromkeys(self._stores, None)
-        self.put_back()
+        self.remove()
         self._client.close()
         for store in self._stores.values():
             store.close()
@@ -247,13 +267,18 @@ class Buckets:
         """Take what is there as what to put back."""
         self._kept = {place: self.versions(place) for place in self._stores}
 
-    def put_back(self) -> None:
-        """Remove what has come since; nothing may have gone."""
+    def remove(self) -> None:
+        """Remove the buckets and all that is in them."""
+        self._kept = dict.fromkeys(self._stores, None)
+        self.put_back()
+
+    def put_back(self) -> bool:
+        """Remove what has come since; return whether all is there that was to be."""
+        is_whole = True
         for place, kept in self._kept.items():
             present = self.versions(place)
             assert present is not None or kept is None, f"the bucket {place} is gone"
-            gone = (kept or set()) - (present or set())
-            assert not gone, f"removed from the bucket {place}: {gone}"
+            is_whole = is_whole and (kept or set()) <= (present or set())
             for key, version_id in (present or set()) - (kept or set()):
                 self._client.delete_object(
                     Bucket=self._stores[place].bucket, Key=key, VersionId=version_id
@@ -261,3 +286,4 @@ class Buckets:
             if kept is None:
                 with suppress(self._client.exceptions.NoSuchBucket):
                     self._client.delete_bucket(Bucket=self._stores[place].bucket)
+        return is_whole
