@@ -17,7 +17,7 @@ from nbvc.manifest.records import decode, plan_reads
 from nbvc.manifest.runs import Numbers
 from nbvc.manifest.states import State
 from nbvc.model import Area, NotebookKey, Record, VersionId, WriteId
-from nbvc.repository.adopting import SETTLING_PAUSES_SECONDS
+from nbvc.repository.adopting import SETTLING_PAUSES_SECONDS, adoption_id
 from nbvc.repository.backend import Backend
 from nbvc.repository.examining_records import ExaminedRecords
 from nbvc.repository.findings import Finding, Kind
@@ -253,11 +253,9 @@ class VersionExaminer:
         once, repeats = [], {}
         for entry in entries:
             provenance = self._provenances.get(entry.version_id, Provenance())
-            if provenance.write_id is None:
-                once.append(entry)
-                continue
             # Of another size it is no repeat, whatever it says: another tool copied the metadata.
-            write = (provenance.write_id, entry.size_bytes)
+            write_id = provenance.write_id or adoption_id(entry.version_id)
+            write = (write_id, entry.size_bytes)
             if write in written:
                 repeats[entry.version_id] = written[write]
             else:

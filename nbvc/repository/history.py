@@ -15,7 +15,8 @@ from nbvc.manifest.metadata import Provenance, from_metadata
 from nbvc.manifest.records import RecordFile, plan_reads
 from nbvc.manifest.runs import Numbers
 from nbvc.manifest.states import State
-from nbvc.model import Area, NotebookKey, Record, Version, VersionId
+from nbvc.model import Area, NotebookKey, Record, Version, VersionId, WriteId
+from nbvc.repository.adopting import adoption_id
 from nbvc.repository.backend import Backend
 from nbvc.repository.joining import LOOKAHEAD, Join
 from nbvc.repository.packed_store import known_otherwise
@@ -368,14 +369,19 @@ def _first_of_each_write(
     """Yield what *found* has, but of several versions of one write only the oldest.
 
     A write that was sent again, and cut off before it was recorded, may have landed several times;
-    the next save records the oldest of them (see ``adopting.adoptions``).
+    the next save records the oldest of them (see ``adopting.adoptions``). A copy of another tool's
+    version that an unpacking put on top names the write ID that the other one will get.
 
     Args:
         found: Versions without a record, newest first, and what their objects say.
     """
-    oldest = {(said.write_id, version.size_bytes): version for version, said in found}
+
+    def write(version: Version, said: Provenance) -> tuple[WriteId, int]:
+        return said.write_id or adoption_id(version.version_id), version.size_bytes
+
+    oldest = {write(version, said): version for version, said in found}
     for version, said in found:
-        if said.write_id is None or oldest[said.write_id, version.size_bytes] is version:
+        if oldest[write(version, said)] is version:
             yield version, said
 
 

@@ -7,7 +7,7 @@ finds that out from what the target holds.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -247,7 +247,10 @@ class Transfer:
         waiting: list[VersionEntry] = []
         listed: set[int] = set()
         met = False
-        plain = entries_of(self._route.source.store, self._source_key)
+        plain = list(entries_of(self._route.source.store, self._source_key))
+        if self.state is not None and (self.state.packs or self.state.forgotten):
+            sizes = Counter(entry.size_bytes for entry in plain if not entry.is_delete_marker)
+            self._sizes |= {size for size, entries in sizes.items() if entries > 1}
         packs = packs_of(self._route.source)
         for entry in packs.with_packed(self.area, self.key, self.state, plain):
             number = self._numbers.get(entry.version_id)
@@ -262,7 +265,7 @@ class Transfer:
         self._lost = {number for number in absent if self._family.is_gone(self.area, number)}
 
     def _is_ours(self, entry: VersionEntry) -> bool:
-        """Return whether an unpacking wrote an entry once more, that a record has already."""
+        """Return whether an unpacking wrote an entry once more, that is there already."""
         if entry.size_bytes not in self._sizes:
             return False
         head = self._route.source.store.head(self._source_key, entry.version_id)

@@ -17,8 +17,9 @@ from nbvc.manifest.metadata import AGAIN, NUMBER, Provenance, from_metadata
 from nbvc.manifest.packs import MAX_PACKED_VERSIONS, Packed, Packer
 from nbvc.manifest.runs import runs_of
 from nbvc.manifest.states import Pack, State
-from nbvc.model import Area, NotebookKey, VersionId
+from nbvc.model import Area, NotebookKey, VersionId, WriteId
 from nbvc.repository.acts import Act
+from nbvc.repository.adopting import adoption_id
 from nbvc.repository.backend import Backend
 from nbvc.repository.pack_objects import (
     overlaps,
@@ -30,7 +31,7 @@ from nbvc.repository.pack_objects import (
 from nbvc.repository.packs import Located, Packs
 from nbvc.repository.states import change_by, read_state
 from nbvc.repository.transfer import entries_of
-from nbvc.stores.base import NOTEBOOK_TYPE, Blob, Overwrite, VersionEntry
+from nbvc.stores.base import NOTEBOOK_TYPE, WRITE_ID, Blob, Overwrite, VersionEntry
 
 MAX_PUT_BACK = 20
 
@@ -128,9 +129,7 @@ class Unpacking:
 
     def _landed(self, located: list[Located]) -> dict[int, VersionId]:
         """Return what an earlier run has written already, by number. A request for each."""
-        writes = {
-            each.packed.number: from_metadata(each.packed.metadata).write_id for each in located
-        }
+        writes = {each.packed.number: _write_id(each.packed) for each in located}
         sizes = {each.packed.size_bytes for each in located}
         landed: dict[int, VersionId] = {}
         for entry in entries_of(self._backend.store, self._data_key):
@@ -146,7 +145,11 @@ class Unpacking:
             self._data_key,
             blob.data,
             mode=Overwrite(),
-            metadata={**blob.metadata, NUMBER: str(located.packed.number)},
+            metadata={
+                **blob.metadata,
+                WRITE_ID: _write_id(located.packed),
+                NUMBER: str(located.packed.number),
+            },
             content_type=NOTEBOOK_TYPE,
         )
         return stored.version_id
@@ -165,11 +168,12 @@ class Unpacking:
                 self._backend.store.delete(self._data_key)
                 return
             head = self._backend.store.head(self._data_key, last.version_id)
+            write_id = from_metadata(head.metadata).write_id or adoption_id(last.version_id)
             self._backend.store.copy(
                 self._data_key,
                 last.version_id,
                 self._data_key,
-                metadata={**head.metadata, AGAIN: "yes"},
+                metadata={**head.metadata, WRITE_ID: write_id, AGAIN: "yes"},
             )
             if self._is_covered_by_its_copy(last):
                 return
@@ -228,6 +232,14 @@ class Unpacking:
         if state is None or any(overlaps(pack, table.pack) for pack in packed for table in tables):
             raise Conflict(f"Somebody else packs {self._key}.", hint="Run the command again.")
         return state
+
+
+def _write_id(packed: Packed) -> WriteId:
+    """Return the write ID that the record of a version has: another tool's object names none."""
+    said = from_metadata(packed.metadata)
+    if said.write_id is not None and said.digest == packed.digest:
+        return said.write_id
+    return adoption_id(packed.version_id)
 
 
 def _parts(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:

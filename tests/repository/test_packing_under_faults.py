@@ -22,7 +22,15 @@ from tests.repository.packing import (
     plain_ids,
     unpack,
 )
-from tests.repository.support import KEY, NOON, act, open_repository, save, write_settings
+from tests.repository.support import (
+    KEY,
+    NOON,
+    act,
+    open_repository,
+    put_foreign,
+    save,
+    write_settings,
+)
 from tests.repository.test_repairing_under_faults import Killed, KillingStore
 from tests.stores.memory import MemoryStore
 
@@ -31,10 +39,12 @@ VERSIONS = 5
 
 
 def filled(*, conditional: bool) -> MemoryStore:
-    """Return a store with a few versions, one of them tagged."""
+    """Return a store with a few versions: one is tagged, and another tool wrote one."""
     store = MemoryStore(conditional=conditional, now=lambda: NOON)
     write_settings(store)
-    fill(open_repository(store), VERSIONS)
+    fill(open_repository(store), 2)
+    put_foreign(store, content(3))
+    fill(open_repository(store), VERSIONS, first=4)
     open_repository(store).set_tag(KEY, "good", 2, act())
     return store
 

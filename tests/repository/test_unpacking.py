@@ -29,6 +29,7 @@ from tests.repository.support import (
     OTHER,
     act,
     open_repository,
+    put_foreign,
     save,
     write_settings,
 )
@@ -131,6 +132,32 @@ def test_migration_after_an_unpacking_brings_each_version_once(packed: MemorySto
     assert_contents(target, range(1, 9))
     assert len(plain_ids(target)) == 8
     assert errors(target) == []
+
+
+def test_what_another_tool_wrote_last_is_not_doubled(packed: MemoryStore) -> None:
+    """It is put on top again, as often as one unpacks: all who read know it as one version."""
+    put_foreign(packed, b"foreign")
+    first = open_repository(packed)
+    known = [(version.number, version.version_id) for version in first.log(KEY)]
+    for _ in range(2):
+        unpack(packed)
+        assert packed.get(DATA_KEY).data == b"foreign"
+        shown = list(open_repository(packed).log(KEY))
+        assert [(version.number, version.version_id) for version in shown] == known
+        kinds = [finding.kind for finding in run_check(packed)[0]]
+        assert kinds.count(Kind.UNINDEXED_VERSION) == 1
+        pack(packed)
+    unpack(packed)
+    target = MemoryStore(url="file:///target", first_id=1_000)
+    write_settings(target)
+    migrate(open_repository(packed), open_repository(target), prefix="")
+    save(open_repository(packed), content(10))
+    for store, newest in ((packed, [content(10), b"foreign"]), (target, [b"foreign"])):
+        repository = open_repository(store)
+        versions = list(repository.log(KEY))
+        assert [version.number for version in versions] == list(range(len(versions), 0, -1))
+        read = [repository.read(version) for version in versions]
+        assert read == [*newest, *map(content, range(len(known) - 1, 0, -1))]
 
 
 def test_earlier_names_are_unpacked_too(packed: MemoryStore) -> None:
