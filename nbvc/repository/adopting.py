@@ -6,7 +6,6 @@ of a writer who is at work at this very moment.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -18,12 +17,12 @@ from nbvc.manifest.metadata import Provenance, from_metadata
 from nbvc.manifest.records import RecordFile, record_hash
 from nbvc.manifest.runs import Numbers
 from nbvc.manifest.states import State
-from nbvc.model import Area, Digest, NotebookKey, Record, VersionId, WriteId
+from nbvc.model import Area, Digest, NotebookKey, Record, VersionId
 from nbvc.repository.acts import Act
 from nbvc.repository.backend import Backend
 from nbvc.repository.packed_store import known_otherwise
 from nbvc.repository.records import FROM_ONE, Manifest, RecordMaker, Start
-from nbvc.repository.repeats import Repeats
+from nbvc.repository.repeats import Repeats, adoption_id
 from nbvc.repository.states import change_by, read_state
 from nbvc.stores.base import Stored, VersionEntry
 
@@ -129,11 +128,6 @@ def adoptions(
         make = rebuilder(entry, said, digest)
         repeats.add(make(number, None))
         yield make
-
-
-def adoption_id(version_id: VersionId) -> WriteId:
-    """Return the write ID under which a version of another tool is recorded: always the same."""
-    return WriteId("adopted-" + hashlib.sha256(version_id.encode()).hexdigest()[:22])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

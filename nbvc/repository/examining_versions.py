@@ -17,11 +17,12 @@ from nbvc.manifest.records import decode, plan_reads
 from nbvc.manifest.runs import Numbers
 from nbvc.manifest.states import State
 from nbvc.model import Area, NotebookKey, Record, VersionId, WriteId
-from nbvc.repository.adopting import SETTLING_PAUSES_SECONDS, adoption_id
+from nbvc.repository.adopting import SETTLING_PAUSES_SECONDS
 from nbvc.repository.backend import Backend
 from nbvc.repository.examining_records import ExaminedRecords
 from nbvc.repository.findings import Finding, Kind
 from nbvc.repository.index_objects import look_again, read
+from nbvc.repository.repeats import adoption_id
 from nbvc.repository.sequence import newest_number
 from nbvc.repository.transfer import entries_of
 from nbvc.stores.base import VersionEntry

@@ -16,12 +16,11 @@ from nbvc.manifest.records import RecordFile, plan_reads
 from nbvc.manifest.runs import Numbers
 from nbvc.manifest.states import State
 from nbvc.model import Area, NotebookKey, Record, Version, VersionId, WriteId
-from nbvc.repository.adopting import adoption_id
 from nbvc.repository.backend import Backend
 from nbvc.repository.joining import LOOKAHEAD, Join
 from nbvc.repository.packed_store import known_otherwise
 from nbvc.repository.records import Manifest
-from nbvc.repository.repeats import Repeats
+from nbvc.repository.repeats import Repeats, adoption_id
 from nbvc.repository.sequence import Newest, newest_entry
 from nbvc.repository.states import read_newest, read_state
 from nbvc.stores.base import VersionEntry

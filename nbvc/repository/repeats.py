@@ -6,17 +6,23 @@ second one was recorded and others have saved: the same bytes, the same write ID
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 
 from nbvc.manifest.metadata import Provenance
 from nbvc.manifest.records import RecordFile
 from nbvc.manifest.runs import Numbers
-from nbvc.model import Record, WriteId
+from nbvc.model import Record, VersionId, WriteId
 from nbvc.repository.records import Manifest
 
 REACH = 256
 """Records to either side among which that of a late write is looked for: more saves of one notebook
 than fit into the time for which a request may be under way."""
+
+
+def adoption_id(version_id: VersionId) -> WriteId:
+    """Return the write ID under which a version of another tool is recorded: always the same."""
+    return WriteId("adopted-" + hashlib.sha256(version_id.encode()).hexdigest()[:22])
 
 
 class Repeats:

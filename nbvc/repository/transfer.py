@@ -17,10 +17,10 @@ from nbvc.errors import AlreadyExists, Conflict, IntegrityError, VersionNotFound
 from nbvc.manifest.metadata import Provenance, from_metadata, to_metadata
 from nbvc.manifest.records import record_hash
 from nbvc.model import Area, Data, Digest, NotebookKey, Record, Source, VersionId, WriteId
-from nbvc.repository.adopting import adoption_id
 from nbvc.repository.backend import Backend
 from nbvc.repository.packed_store import packs_of
 from nbvc.repository.records import Manifest
+from nbvc.repository.repeats import adoption_id
 from nbvc.repository.states import read_state
 from nbvc.repository.stays import Appender, Stay, agrees, find_stays, provenance_of, read_up
 from nbvc.repository.traffic import Traffic, read_ahead

@@ -19,7 +19,6 @@ from nbvc.manifest.runs import runs_of
 from nbvc.manifest.states import Pack, State
 from nbvc.model import Area, NotebookKey, VersionId, WriteId
 from nbvc.repository.acts import Act
-from nbvc.repository.adopting import adoption_id
 from nbvc.repository.backend import Backend
 from nbvc.repository.pack_objects import (
     overlaps,
@@ -29,6 +28,7 @@ from nbvc.repository.pack_objects import (
     without_numbers,
 )
 from nbvc.repository.packs import Located, Packs
+from nbvc.repository.repeats import adoption_id
 from nbvc.repository.states import change_by, read_state
 from nbvc.repository.transfer import entries_of
 from nbvc.stores.base import NOTEBOOK_TYPE, WRITE_ID, Blob, Overwrite, VersionEntry

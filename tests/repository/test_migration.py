@@ -28,10 +28,10 @@ from nbvc.manifest.records import record_hash
 from nbvc.model import Area, Changes, Digest, NotebookKey, Record, Version, VersionId, WriteId
 from nbvc.refs import parse_selector
 from nbvc.repository import Act, Draft, Repository
-from nbvc.repository.adopting import adoption_id
 from nbvc.repository.migration import MigrationReport, Progress, migrate
 from nbvc.repository.parallel import Parallel
 from nbvc.repository.records import Manifest
+from nbvc.repository.repeats import adoption_id
 from nbvc.repository.settings import prepare
 from nbvc.repository.states import change_state, newest_state_number
 from nbvc.repository.stays import Appender, provenance_of, read_up
