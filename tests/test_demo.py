@@ -14,7 +14,7 @@ STORY = (
     '$ nbvc save -m "Load the data"',
     "Saved v1 f51e2a9 of anscombe.ipynb (3 cells added)",
     "Saved v3 436cfef of anscombe.ipynb (1 cell changed, 1 added)",
-    "+  The summaries agree, yet only set I is what they suggest: **always plot the data first**.",
+    "+The summaries agree, yet only set I is what they suggest: **always plot the data first**.",
     "error: anscombe.ipynb has changes that no version holds.",
     "hint: nbvc save anscombe.ipynb, or nbvc checkout --force anscombe.ipynb@v2",
     "  [exit status 5]",

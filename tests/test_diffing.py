@@ -343,11 +343,11 @@ _cells = st.lists(
     | st.builds(markdown, _text, metadata=_metadata),
     max_size=4,
 )
-_notebooks = st.builds(lambda cells: notebook(*cells), _cells)
+any_notebook = st.builds(lambda cells: notebook(*cells), _cells)
 
 
 @settings(max_examples=150, deadline=None)
-@given(_notebooks, _notebooks)
+@given(any_notebook, any_notebook)
 def test_any_diff_leads_from_one_notebook_to_the_other(old: bytes, new: bytes) -> None:
     """Patching works for whatever notebooks hold, and every view of the diff can be made."""
     assert_patches(old, new)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from nbvc.errors import InvalidNotebook
 from nbvc.model import Changes
-from nbvc.notebook import compare, describe_changes, read_outline, stat
+from nbvc.notebook import compare, describe_changes, read_outline
+from nbvc.notebook.comparing import cell_changes
 from nbvc.notebook.outline import CellOutline, Outline
 from nbvc.notebook.pairing import pair_cells
 from tests.notebook_samples import (
@@ -19,7 +20,6 @@ from tests.notebook_samples import (
     markdown,
     needs_corpus,
     notebook,
-    old_notebook,
     stream,
 )
 
@@ -74,8 +74,8 @@ def test_cells_without_ids_pair_in_order_between_equal_ones() -> None:
     old = notebook(code("a"), code("b"), code("c"), minor=4)
     new = notebook(code("a"), markdown("## text"), code("b2"), code("c"), minor=4)
     assert changes_between(old, new) == (1, 0, 1, False)
-    kinds = [(row.kind, row.first_line) for row in stat(old, new)]
-    assert kinds == [("added", "## text"), ("changed", "b2")]
+    kinds = [change.kind for change in cell_changes(read_outline(old), read_outline(new))]
+    assert kinds == ["added", "changed"]
 
 
 def test_duplicate_ids_are_not_trusted() -> None:
@@ -118,42 +118,6 @@ def test_changes_read_as_a_sentence(
 def test_unknown_changes_read_as_nothing() -> None:
     """A version of another tool has no summary."""
     assert describe_changes(None) == ""
-
-
-def test_stat_names_cells_by_number_part_and_first_line() -> None:
-    """Each row says where, what and which cell, in the order of the new notebook."""
-    old = notebook(A, B, C, code("d", id="d"))
-    new = notebook(
-        code("\n\nfirst\nsecond", id="a"),
-        C,
-        code("n", id="n"),
-        code("d", id="d", outputs=[stream("1")]),
-    )
-    rows = [
-        (row.kind, row.old_number, row.new_number, row.parts, row.first_line)
-        for row in stat(old, new)
-    ]
-    assert rows == [
-        ("changed", 1, 1, ("source",), "first"),
-        ("removed", 2, None, (), "b"),
-        ("added", None, 3, (), "n"),
-        ("changed", 4, 4, ("outputs",), "d"),
-    ]
-
-
-def test_stat_marks_a_moved_cell() -> None:
-    """A cell that only moved is named with its part ``order``."""
-    (row,) = stat(notebook(A, B, C), notebook(B, C, A))
-    assert (row.old_number, row.new_number, row.parts) == (1, 3, ("order",))
-
-
-def test_stat_reads_old_formats_and_escapes_what_a_terminal_obeys() -> None:
-    """Format 3 inputs are found, and an escape sequence in a source is made visible."""
-    old = old_notebook({"cell_type": "code", "input": "x", "outputs": []})
-    new = old_notebook({"cell_type": "code", "input": ["\x1b[31mred", "y"], "outputs": []})
-    (row,) = stat(old, new)
-    assert row.first_line == r"\x1b[31mred"
-    assert [row.kind for row in stat(None, new)] == ["added"]
 
 
 def random_cells(seed: int, count: int, *, prefix: str) -> list[CellOutline]:

@@ -79,10 +79,10 @@ def test_log_on_an_embedded_store_imports_no_heavy_library(workspace: Path) -> N
     assert seen & HEAVY == set()
 
 
-def test_diff_compiles_no_grammar_of_addresses(workspace: Path) -> None:
-    """A diff needs nbformat, but not the grammar that jsonschema would compile for a second."""
+def test_nbdimes_print_compiles_no_grammar_of_addresses(workspace: Path) -> None:
+    """It needs nbformat, but not the grammar that jsonschema would compile for a second."""
     (workspace / "mine.ipynb").write_bytes(NOTEBOOK.replace(b"print(1)", b"print(2)"))
-    seen = imported_by("-m", "nbvc", "diff", "mine.ipynb", cwd=workspace)
+    seen = imported_by("-m", "nbvc", "diff", "mine.ipynb", "--nbdime", cwd=workspace)
     assert {"nbdime", "jsonschema"} <= seen
     assert "lark" not in seen
 
@@ -103,6 +103,15 @@ def test_comparing_two_notebooks_imports_no_heavy_library(tmp_path: Path) -> Non
         "assert diffing.to_json(diffing.diff(old, new))"
     )
     assert imported_by("-c", program, cwd=tmp_path) & HEAVY == set()
+
+
+@pytest.mark.parametrize("option", ["--source-only", "--stat", "--json"])
+def test_a_diff_imports_no_heavy_library(workspace: Path, option: str) -> None:
+    """Neither to find it nor to show it."""
+    (workspace / "mine.ipynb").write_bytes(NOTEBOOK.replace(b"print(1)", b"print(2)"))
+    seen = imported_by("-m", "nbvc", "diff", option, cwd=workspace)
+    assert "nbvc" in seen
+    assert seen & HEAVY == set()
 
 
 def test_import_of_the_package_imports_no_heavy_library(tmp_path: Path) -> None:

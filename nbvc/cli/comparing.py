@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Annotated, TextIO, cast
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,14 +16,9 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
 
     from nbvc.cli.targets import Target
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
-    """One of the two notebooks that are compared."""
-
-    name: str
-    data: bytes = field(repr=False)
+    from nbvc.diffing import DiffOptions
+    from nbvc.model import Data
+    from nbvc.workspace.comparing import Comparison, Side
 
 
 def diff(
@@ -52,6 +45,7 @@ def diff(
         bool, typer.Option("--ignore-details", help="Leave execution counts and cell ids out.")
     ] = False,
     stat: Annotated[bool, typer.Option("--stat", help="One line for each changed cell.")] = False,
+    nbdime: Annotated[bool, typer.Option("--nbdime", help="Print it as nbdime does.")] = False,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 1 if there are differences.")
     ] = False,
@@ -69,20 +63,23 @@ def diff(
     """
     from contextlib import ExitStack
 
+    from nbvc.cli.diff_output import print_found, without_address_grammar
+    from nbvc.diffing import DiffOptions
+
+    way = _chosen_way({"--stat": stat, "--nbdime": nbdime}, as_json=json)
     state = state_of(context)
+    options = DiffOptions(
+        source_only=source_only,
+        ignore_outputs=ignore_outputs,
+        ignore_metadata=ignore_metadata,
+        ignore_details=ignore_details,
+    )
     with ExitStack() as stack:
-        old, new, pager = _sides(state, stack, arguments or [])
-    if stat:
-        differs = _print_stat(state, old, new, as_json=json)
-    else:
-        chosen = {
-            "source_only": source_only,
-            "ignore_outputs": ignore_outputs,
-            "ignore_metadata": ignore_metadata,
-            "ignore_details": ignore_details,
-        }
-        differs = _print_diff(state, old, new, chosen, pager, as_json=json)
-    if exit_code and differs:
+        comparison, pager = _compare(state, stack, arguments or [], options)
+        with without_address_grammar():  # for formats before 4
+            comparison.find(for_people=way in {"", "--stat"}, with_notebooks=way == "--nbdime")
+    print_found(state.output, comparison, way, pager=pager)
+    if exit_code and comparison.differs:
         raise typer.Exit(1)
 
 
@@ -100,8 +97,41 @@ def print_summary(state: State, data: bytes, *, name: str, pager: str | None) ->
             stream.writelines(output.style(f"  > {line}", "dim") + "\n" for line in cell.outputs)
 
 
-def _sides(state: State, stack: ExitStack, arguments: list[str]) -> tuple[Side, Side, str | None]:
-    """Return the two notebooks that the arguments mean, and the pager to show them in."""
+def _chosen_way(ways: dict[str, bool], *, as_json: bool) -> str:
+    """Return the option that says how to show a diff; empty where none was given.
+
+    Raises:
+        InvalidInput: There are two that exclude each other.
+    """
+    chosen = [name for name, is_chosen in ways.items() if is_chosen]
+    if as_json and chosen != ["--stat"]:
+        chosen.append("--json")
+    if len(chosen) > 1:
+        raise InvalidInput(
+            f"{chosen[0]} and {chosen[1]} are two ways to show a diff.",
+            hint=f"nbvc diff {chosen[0]}, or nbvc diff {chosen[1]}",
+        )
+    return chosen[0] if chosen else ""
+
+
+def _compare(
+    state: State, stack: ExitStack, arguments: list[str], options: DiffOptions
+) -> tuple[Comparison, str | None]:
+    """Return the comparison that the arguments mean, and the pager to show it in."""
+    from nbvc.workspace.comparing import Comparison
+
+    targets = _targets(state, stack, arguments)
+    session = targets[0].session
+    if len(targets) == 1:
+        resolved = _start_version(targets[0], targets[0].selector or LATEST)
+        old, new = resolved(), _working_copy(targets[0])
+    else:
+        old, new = (resolved() for resolved in [*map(_start_side, targets)])
+    return Comparison(old, new, options, session.cache), session.settings.get("pager")
+
+
+def _targets(state: State, stack: ExitStack, arguments: list[str]) -> list[Target]:
+    """Return the one notebook, or the two, that the arguments mean."""
     refs = [_parse(argument) for argument in arguments]
     if len(refs) > 3 or (len(refs) == 3 and (refs[0].path is None or refs[0].selector)):
         raise InvalidInput(
@@ -110,15 +140,7 @@ def _sides(state: State, stack: ExitStack, arguments: list[str]) -> tuple[Side, 
     shared: str | None = None
     if len(refs) >= 2 and refs[0].path and not refs[0].selector and not refs[1].path:
         shared, refs = refs[0].path, refs[1:]
-    targets = [
-        _open(state, stack, ref, shared) for ref in refs or [Ref(path=shared, selector=None)]
-    ]
-    pager = targets[0].session.settings.get("pager")
-    if len(targets) == 1:
-        before = _start_reading(targets[0], targets[0].selector or LATEST)
-        return before(), _working_copy(targets[0]), pager
-    old, new = map(_start_side, targets)
-    return old(), new(), pager
+    return [_open(state, stack, ref, shared) for ref in refs or [Ref(path=shared, selector=None)]]
 
 
 def _parse(argument: str) -> Ref:
@@ -139,11 +161,11 @@ def _open(state: State, stack: ExitStack, ref: Ref, shared: str | None) -> Targe
 
 
 def _start_side(target: Target) -> Callable[[], Side]:
-    """Begin to read what was named: a version, the file as it is, or the latest under a URL."""
+    """Begin to find what was named: a version, the file as it is, or the latest under a URL."""
     if target.selector is None and target.workspace is not None:
         side = _working_copy(target)
         return lambda: side
-    return _start_reading(target, target.selector or LATEST)
+    return _start_version(target, target.selector or LATEST)
 
 
 def _working_copy(target: Target) -> Side:
@@ -153,108 +175,32 @@ def _working_copy(target: Target) -> Side:
             hint="Name two versions, as in: nbvc diff URL@v1 URL@v2",
         )
     data = target.workspace.read_working_copy(target.workspace.folder / target.path)
-    return Side(name=target.name, data=data)
+    return _known_side(target.name, data)
 
 
-def _start_reading(target: Target, selector: Selector) -> Callable[[], Side]:
-    """Begin to read a version; the result is a function that waits for it."""
+def _start_version(target: Target, selector: Selector) -> Callable[[], Side]:
+    """Begin to find a version; the result is a function that waits for it."""
     versioned = replace(target, selector=selector)
 
-    def read() -> Side:
+    def find() -> Side:
+        from nbvc.workspace.comparing import Side
+
         version = versioned.resolve()
-        data = versioned.repository.read(version)
-        return Side(name=f"{target.name}@{version.name}", data=data)
-
-    return target.repository.backend.parallel.start(read)
-
-
-def _print_stat(state: State, old: Side, new: Side, *, as_json: bool) -> bool:
-    from dataclasses import asdict
-
-    from nbvc.notebook import stat
-
-    changes = stat(old.data, new.data)
-    if as_json:
-        state.output.emit([asdict(change) for change in changes])
-        return bool(changes)
-    rows = (
-        (
-            f"cell {change.new_number or change.old_number}",
-            change.cell_type,
-            change.kind,
-            ", ".join(change.parts),
-            change.first_line,
+        name = f"{target.name}@{version.name}"
+        if version.digest is None:  # of another tool's: only its bytes say what it is
+            return _known_side(name, target.repository.read(version))
+        return Side(
+            name=name,
+            digest=version.digest,
+            start=lambda: parallel.start(lambda: target.repository.read(version)),
         )
-        for change in changes
-    )
-    headers = ("CELL", "TYPE", "WHAT", "IN", "FIRST LINE")
-    if not changes:
-        _say_same(state, old, new)
-        return False
-    for line in state.output.table(rows, headers=headers):
-        state.output.data(line)
-    return True
+
+    parallel = target.repository.backend.parallel
+    return parallel.start(find)
 
 
-def _print_diff(
-    state: State,
-    old: Side,
-    new: Side,
-    chosen: dict[str, bool],
-    pager: str | None,
-    *,
-    as_json: bool,
-) -> bool:
-    if old.data == new.data:
-        if as_json:
-            state.output.emit([])
-        else:
-            _say_same(state, old, new)
-        return False
-    from nbvc import diffing
+def _known_side(name: str, data: Data) -> Side:
+    from nbvc.model import Digest
+    from nbvc.workspace.comparing import Side
 
-    options = diffing.DiffOptions(**chosen)
-    with _without_address_grammar():
-        before = diffing.load(old.data, name=old.name)
-        after = diffing.load(new.data, name=new.name)
-    found = diffing.diff_notebooks(before, after, options)
-    if as_json:
-        state.output.emit(diffing.to_json(found))
-    elif not found:
-        _say_same(state, old, new)
-    else:
-        with _without_address_grammar():
-            render = diffing.render
-        with state.output.pager(pager) as stream:
-            render(
-                before,
-                found,
-                out=cast("TextIO", stream),
-                names=(old.name, new.name),
-                use_color=state.output.use_color,
-                options=options,
-            )
-    return bool(found)
-
-
-@contextmanager
-def _without_address_grammar() -> Iterator[None]:
-    """Keep jsonschema, which nbformat imports, from a grammar that takes a second to compile.
-
-    It is for the format ``iri``, which no notebook's schema uses. Only for a process of our own.
-    """
-    modules = cast("dict[str, object]", sys.modules)
-    name = "rfc3987_syntax"
-    if name in modules:
-        yield
-        return
-    modules[name] = None  # an import of it then fails, as if it were not installed
-    try:
-        yield
-    finally:
-        del modules[name]
-
-
-def _say_same(state: State, old: Side, new: Side) -> None:
-    what = "are the same" if old.data == new.data else "differ in nothing that is shown here"
-    state.output.note(f"{old.name} and {new.name} {what}.")
+    return Side(name=name, digest=Digest.of(data), start=lambda: lambda: data)

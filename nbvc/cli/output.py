@@ -21,7 +21,16 @@ from nbvc.text import printable, printable_line, without_secrets
 
 _PAGER = "less"
 _ROWS_MEASURED = 100
-_COLOURS = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "dim": "2", "bold": "1"}
+_COLOURS = {
+    "red": "31",
+    "green": "32",
+    "yellow": "33",
+    "cyan": "36",
+    "dim": "2",
+    "bold": "1",
+    "removed": "31;7",  # words within a red line
+    "added": "32;7",
+}
 
 
 class _Styled(str):
@@ -68,6 +77,19 @@ class Output:
         """Return *text*, made printable, in a colour, where standard output takes one."""
         safe = printable_line(text)
         return _Styled(f"\x1b[{_COLOURS[colour]}m{safe}\x1b[0m" if self.use_color else safe)
+
+    def drawn(self, pieces: Iterable[tuple[str, str]], *, may_cut: bool) -> str:
+        """Return a line of pieces, each with its style; with *may_cut* as wide as the terminal."""
+        room = shutil.get_terminal_size().columns if may_cut and self.is_terminal else None
+        painted = []
+        for text, style in pieces:
+            safe = printable(text).replace("\n", "\\x0a")
+            if room is not None:
+                safe = _cut(safe, room) if room > 0 else ""
+                room -= _width(safe)
+            paint = style and safe and self.use_color
+            painted.append(f"\x1b[{_COLOURS[style]}m{safe}\x1b[0m" if paint else safe)
+        return "".join(painted)
 
     def data(self, *parts: str) -> None:
         """Write a line of data: one of a table, or parts of which some have a style."""

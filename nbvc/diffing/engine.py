@@ -19,6 +19,8 @@ from nbvc.diffing.values import diff_mappings, diff_values
 from nbvc.errors import InvalidNotebook
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nbvc.diffing.entries import Diff
     from nbvc.diffing.loading import Notebook
 
@@ -100,6 +102,14 @@ def diff(a: bytes, b: bytes, options: DiffOptions | None = None) -> Diff:
     return diff_notebooks(old, load(b, name="The new version"), options)
 
 
+def cell_differ(options: DiffOptions) -> Callable[[Notebook, Notebook], Diff]:
+    """Return what compares two cells, as ``diff_notebooks`` does those that stayed in order.
+
+    All its comparisons together have the effort of one.
+    """
+    return _Comparison(options).cells
+
+
 def to_json(diff: Diff) -> list[dict[str, Any]]:
     """Return *diff* as plain lists and dictionaries, for ``json.dumps``."""
     plain: list[dict[str, Any]] = _plain(diff)
@@ -135,10 +145,11 @@ class _Comparison:
         if key == "cells" and _lists_of_mappings(a, b):
             pairs = align_cells(a, b, self._likeness)
             matches = [(pair.old, pair.new) for pair in pairs if not pair.moved]
-            return diff_items(a, b, matches, lambda i, j: self._cells(a[i], b[j]))
+            return diff_items(a, b, matches, lambda i, j: self.cells(a[i], b[j]))
         return self._member(key, a, b)
 
-    def _cells(self, a: Any, b: Any) -> Diff:  # noqa: ANN401
+    def cells(self, a: Any, b: Any) -> Diff:  # noqa: ANN401
+        """Compare two cells."""
         return diff_mappings(a, b, self._part_of_cell, self._without)
 
     def _part_of_cell(self, key: str, a: Any, b: Any) -> Diff | None:  # noqa: ANN401

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, TypeGuard
 
 from nbvc.diffing.entries import Node, to_node
 from nbvc.errors import InvalidNotebook
+from nbvc.model import Data
 from nbvc.notebook.reading import DEFAULT_NAME, read_values
 
 Notebook: TypeAlias = Any
@@ -21,7 +22,7 @@ _TRANSIENT = frozenset({"orig_nbformat", "orig_nbformat_minor", "signature"})
 _UNEXPECTED = (AttributeError, KeyError, TypeError, ValueError, RecursionError)
 
 
-def load(data: bytes, *, name: str = DEFAULT_NAME) -> Notebook:
+def load(data: Data, *, name: str = DEFAULT_NAME) -> Notebook:
     """Read a notebook as a format 4 node, upgrading formats 2 and 3.
 
     Equal bytes give equal nodes: no ids are made up, and ``NaN`` becomes a text. What a notebook

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from nbdime import prettyprint
+from nbdime.diff_utils import to_diffentry_dicts
 
 from nbvc.diffing.engine import DiffOptions
 from nbvc.diffing.settling import settle
@@ -97,7 +98,7 @@ def render(
 
     Args:
         a: The old notebook, from ``load``.
-        diff: What ``diff_notebooks`` returned for it.
+        diff: What ``diff_notebooks`` returned for it, also as plain values of JSON.
         out: Where to print. It is given only what every UTF-8 terminal can show.
         names: What to call the old and the new notebook.
         use_color: Whether to use colours (ANSI escapes).
@@ -110,7 +111,7 @@ def render(
     config = _PrettyPrintConfig(_EscapingWriter(out, colours), marks, options or DiffOptions())
     old, new = (printable_line(name) for name in names)
     out.write(f"--- {old}\n+++ {new}\n")
-    prettyprint.pretty_print_diff(a, settle(a, diff), "", config)
+    prettyprint.pretty_print_diff(a, settle(a, to_diffentry_dicts(diff)), "", config)
 
 
 def _marks_for_colours(a: Notebook, diff: Diff) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nbvc.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from nbvc.notebook.comparing import CellChange, compare, stat
+    from nbvc.notebook.comparing import CellChange, compare
     from nbvc.notebook.describing import describe_changes
     from nbvc.notebook.outline import CellOutline, Outline, read_outline
     from nbvc.notebook.reading import read_values
@@ -22,7 +22,6 @@ __all__ = [
     "describe_changes",
     "read_outline",
     "read_values",
-    "stat",
     "summarize",
 ]
 
@@ -35,7 +34,6 @@ _HOMES = {
     "describe_changes": "nbvc.notebook.describing",
     "read_outline": "nbvc.notebook.outline",
     "read_values": "nbvc.notebook.reading",
-    "stat": "nbvc.notebook.comparing",
     "summarize": "nbvc.notebook.summary",
 }
 

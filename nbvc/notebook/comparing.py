@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from nbvc.model import Changes
-from nbvc.notebook.outline import outline_of
 from nbvc.notebook.pairing import pair_cells
-from nbvc.notebook.reading import read_cells
-from nbvc.text import printable_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from nbvc.notebook import wire
     from nbvc.notebook.outline import CellOutline, Outline
 
 Kind = Literal["added", "removed", "changed"]
 Part = Literal["source", "outputs", "metadata", "order"]
-
-MAX_FIRST_LINE = 200
-"""Longest first line of a source that ``stat`` returns, in characters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +27,6 @@ class CellChange:
         new_number: Position in the new notebook, from 1; ``None`` for a removed cell.
         cell_type: Type of the cell, in the new notebook unless it was removed.
         parts: What differs in a changed cell; ``order`` where it was moved.
-        first_line: First line of its source that is not blank, safe to print; ``compare`` leaves
-            it empty.
     """
 
     kind: Kind
@@ -43,7 +34,6 @@ class CellChange:
     new_number: int | None
     cell_type: str
     parts: tuple[Part, ...] = ()
-    first_line: str = ""
 
 
 def compare(old: Outline | None, new: Outline) -> Changes:
@@ -126,38 +116,3 @@ def _different_parts(old: CellOutline, new: CellOutline) -> tuple[Part, ...]:
     if old.metadata_hash != new.metadata_hash:
         parts.append("metadata")
     return tuple(parts)
-
-
-def stat(old: bytes | None, new: bytes) -> list[CellChange]:
-    """List the cells that differ between two notebooks, each with its first line.
-
-    Decodes the sources of those cells only.
-
-    Raises:
-        InvalidNotebook: One of them is no notebook.
-    """
-    old_notebook = read_cells(old, name="The old version") if old is not None else None
-    new_notebook = read_cells(new, name="The new version")
-    changes = cell_changes(
-        outline_of(old_notebook) if old_notebook else None, outline_of(new_notebook)
-    )
-    return [_with_first_line(change, old_notebook, new_notebook) for change in changes]
-
-
-def _with_first_line(
-    change: CellChange, old: wire.Notebook | None, new: wire.Notebook
-) -> CellChange:
-    from nbvc.notebook import wire
-
-    if change.new_number is not None:
-        notebook, number = new, change.new_number
-    else:
-        notebook, number = old or new, change.old_number or 1
-    cell = (notebook.cells or [])[number - 1]
-    text = wire.source_text(cell, nbformat=notebook.nbformat) or ""
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    return replace(
-        change,
-        cell_type=printable_line(change.cell_type),
-        first_line=printable_line(first[:MAX_FIRST_LINE]),
-    )

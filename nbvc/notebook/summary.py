@@ -113,20 +113,28 @@ def _describe_data(output: dict[str, Any]) -> str:
     data = output.get("data")
     if not isinstance(data, dict):
         data = {mime: output[key] for key, mime in _FORMAT_3_NAMES.items() if key in output}
-    named = [f"{mime} {_size(mime, value)}" for mime, value in list(data.items())[:MAX_FORMATS]]
+    named = [
+        f"{mime} {describe_size(size_of(mime, value))}"
+        for mime, value in list(data.items())[:MAX_FORMATS]
+    ]
     more = len(data) - len(named)
     return ", ".join([*named, f"{more} more"] if more else named)
 
 
-def _size(mime: str, value: object) -> str:
-    import humanize
-
+def size_of(mime: str, value: object) -> int:
+    """Return the size of a representation in bytes, of an image without its base64."""
     text = _text(value)
     if mime.startswith("image/") and mime != "image/svg+xml":
-        size = len("".join(text.split())) * _BASE64_BYTES_PER_CHARACTER
-    else:
-        size = len(text.encode(errors="surrogatepass"))
-    return humanize.naturalsize(size, format="%.0f").replace("Bytes", "B").replace("Byte", "B")
+        return int(len("".join(text.split())) * _BASE64_BYTES_PER_CHARACTER)
+    return len(text.encode(errors="surrogatepass"))
+
+
+def describe_size(size_bytes: int) -> str:
+    """Return a size in few characters: ``45 kB``."""
+    import humanize
+
+    text = humanize.naturalsize(size_bytes, format="%.0f")
+    return text.replace("Bytes", "B").replace("Byte", "B")
 
 
 def _count_lines(text: str) -> str:

@@ -151,19 +151,21 @@ class Session:
 
     def repository(self, store: Store, settings: StoreSettings | None) -> Repository:
         """Return a repository on *store*, with a cache where the store is far away."""
-        cache: Cache | None = None
-        if not store.url.startswith("file:"):
-            from nbvc.workspace.cache import DiskCache
-
-            cache = DiskCache(self.environment.cache_dir, self.settings.cache_size_bytes)
         return Repository(
             store,
             settings=settings,
-            cache=cache,
+            cache=None if store.url.startswith("file:") else self.cache,
             sleep=self.environment.sleep,
             jitter=self.environment.jitter,
             now=self.environment.now,
         )
+
+    @cached_property
+    def cache(self) -> Cache:
+        """What is kept in the user's cache folder of that which never changes."""
+        from nbvc.workspace.cache import DiskCache
+
+        return DiskCache(self.environment.cache_dir, self.settings.cache_size_bytes)
 
     def moment(self, text: str, *, end_of_day: bool) -> datetime:
         """Read a moment that the user typed, in the user's time zone."""

@@ -34,7 +34,7 @@ def churn(project: CommandLine) -> CommandLine:
 def sides(cli: CommandLine, *arguments: str) -> tuple[list[str], list[str]]:
     """Return the names of the two sides, and the lines that differ."""
     lines = cli("diff", *arguments).stdout.splitlines()
-    changed = [line.split(maxsplit=1)[1] for line in lines[2:] if line[:1] in {"-", "+"}]
+    changed = [line[1:] for line in lines[2:] if line[:1] in {"-", "+"}]
     return [lines[0].removeprefix("--- "), lines[1].removeprefix("+++ ")], changed
 
 
@@ -77,7 +77,7 @@ def test_urls_can_be_compared(churn: CommandLine) -> None:
     elsewhere = churn.folder.parent
     for arguments in ((one, two), (f"{plain}@v1", f"{plain}@v2")):
         lines = churn("diff", *arguments, cwd=elsewhere).stdout.splitlines()
-        assert lines[-3:-1] == ["-  x = 1", "+  x = 2"]
+        assert lines[-2:] == ["-x = 1", "+x = 2"]
 
 
 def test_a_url_alone_has_nothing_to_be_compared_with(churn: CommandLine) -> None:
@@ -110,24 +110,85 @@ def test_parts_can_be_left_out(churn: CommandLine) -> None:
     """Outputs, metadata, details, or all but the source."""
     churn.write("churn.ipynb", RUN)
     everything = churn("diff", "v2").stdout
-    for part in ("outputs", "execution_count", "tags"):
+    for part in ("output added", "execution counts", "tags"):
         assert part in everything
-    assert "outputs" not in churn("diff", "v2", "--ignore-outputs").stdout
+    assert "output added" not in churn("diff", "v2", "--ignore-outputs").stdout
     assert "tags" not in churn("diff", "v2", "--ignore-metadata").stdout
-    assert "execution_count" not in churn("diff", "v2", "--ignore-details").stdout
+    assert "execution counts" not in churn("diff", "v2", "--ignore-details").stdout
     source = churn("diff", "v2", "--source-only", "--exit-code")
     assert source.stdout == ""
     assert "differ in nothing that is shown here" in source.stderr
     assert churn("diff", "v1", "--source-only").stdout != ""
 
 
+def test_a_diff_reads_by_cells(churn: CommandLine) -> None:
+    """Number, type, what happened and first line; then the source; outputs and the rest folded."""
+    churn.write("churn.ipynb", RUN)
+    assert churn("diff", "v1").stdout == (
+        "--- churn.ipynb@v1\n+++ churn.ipynb\n\ncell 2 (code) changed: x = 2\n-x = 1\n+x = 2\n"
+        '* output added: stdout "2"\n\n'
+        "notebook\n* metadata changed in cell 1: tags\n* execution counts changed in cell 2\n"
+    )
+
+
 def test_stat_says_a_line_for_each_cell(churn: CommandLine) -> None:
-    """Position, type, what happened, where, and its first line."""
-    rows = churn("diff", "v1", "v2", "--stat").stdout.splitlines()
-    assert rows[0].split() == ["CELL", "TYPE", "WHAT", "IN", "FIRST", "LINE"]
-    assert rows[1].split() == ["cell", "2", "code", "changed", "source", "x", "=", "2"]
-    (change,) = churn("diff", "v1", "v2", "--stat", "--json").json
-    assert (change["kind"], change["new_number"], change["parts"]) == ("changed", 2, ["source"])
+    """Position, type, what happened, lines, where, and its first line; then what is folded."""
+    churn.write("churn.ipynb", RUN)
+    rows = churn("diff", "v1", "--stat").stdout.splitlines()
+    assert rows[0].split() == ["CELL", "TYPE", "WHAT", "LINES", "IN", "FIRST", "LINE"]
+    assert " ".join(rows[1].split()) == "cell 2 code changed +1 -1 source, outputs x = 2"
+    assert rows[2:] == [
+        "* metadata changed in cell 1: tags",
+        "* execution counts changed in cell 2",
+        "1 cell changed; +1 -1 lines",
+    ]
+
+
+def test_stat_as_json_has_the_same_facts(churn: CommandLine) -> None:
+    """And those that the lines fold, cell by cell."""
+    churn.write("churn.ipynb", RUN)
+    found = churn("diff", "v1", "--stat", "--json").json
+    assert [(cell["new_number"], cell["parts"]) for cell in found["cells"]] == [
+        (1, ["metadata"]),
+        (2, ["source", "outputs", "execution_count"]),
+    ]
+    assert found["cells"][0]["metadata"] == ["tags"]
+    assert (found["lines_added"], found["lines_removed"]) == (1, 1)
+    equal = churn("diff", "v1", "v1", "--stat", "--json").json
+    assert equal == {
+        "cells": [],
+        "metadata": [],
+        "fields": [],
+        "lines_added": 0,
+        "lines_removed": 0,
+    }
+
+
+def test_stat_leaves_out_what_the_options_leave_out(churn: CommandLine) -> None:
+    """As the diff does."""
+    churn.write("churn.ipynb", RUN)
+    assert "outputs" not in churn("diff", "v1", "--stat", "--source-only").stdout
+    assert "differ in nothing" in churn("diff", "v2", "--stat", "--source-only").stderr
+
+
+def test_nbdimes_own_print_is_at_hand(churn: CommandLine) -> None:
+    """For who is used to it."""
+    lines = churn("diff", "v1", "v2", "--nbdime").stdout.splitlines()
+    assert lines[:3] == [
+        "--- churn.ipynb@v1",
+        "+++ churn.ipynb@v2",
+        "## modified /cells/1/source:",
+    ]
+    assert lines[-3:-1] == ["-  x = 1", "+  x = 2"]
+    assert "are the same" in churn("diff", "v1", "v1", "--nbdime").stderr
+
+
+@pytest.mark.parametrize("ways", [("--stat", "--nbdime"), ("--nbdime", "--json")])
+def test_two_ways_to_show_a_diff_are_refused(churn: CommandLine, ways: tuple[str, str]) -> None:
+    """With a hint, before anything is read."""
+    found = churn("diff", "v1", "v9", *ways, exit_code=2).stderr
+    assert f"{ways[0]} and {ways[1]}" in found
+    assert f"nbvc diff {ways[0]}, or nbvc diff {ways[1]}" in found
 
 
 def test_json_is_nbdimes_format(churn: CommandLine) -> None:

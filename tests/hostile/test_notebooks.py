@@ -19,11 +19,12 @@ SECONDS = 60
 LARGE_SECONDS = 300
 READERS = (
     *(("diff", "v1", "v2"), ("diff", "v2", "v1", "--json"), ("diff", "v1", "--stat")),
+    ("diff", "v1", "v2", "--nbdime"),
     *(("show", "v2", "--summary"), ("status", "--json"), ("log",), ("check", "--read-data")),
 )
 SIDES = ("v1", "v2"), ("v2", "v1"), ("v1",), ("v2",), ("v2", "v2")
 WAYS = (
-    *((), ("--json",), ("--stat",), ("--stat", "--json"), ("--source-only",)),
+    *((), ("--json",), ("--stat",), ("--stat", "--json"), ("--source-only",), ("--nbdime",)),
     *(("--ignore-outputs",), ("--ignore-metadata",), ("--ignore-details",)),
 )
 ALL_READERS = (
@@ -112,8 +113,8 @@ def test_a_change_within_an_old_format_is_described(project: CommandLine) -> Non
     project.write("a.ipynb", old_notebook({**cell, "input": "x = 2"}))
     assert "(1 cell changed)" in project("save").stdout
     shown = project("diff", "v1", "v2").stdout
-    assert "-  x = 1" in shown
-    assert "+  x = 2" in shown
+    assert "-x = 1" in shown
+    assert "+x = 2" in shown
     assert json.loads(project("show", "v1").data)["nbformat"] == 3
 
 

@@ -1,0 +1,70 @@
+"""What of a line became what of another, as ranges to emphasise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+MAX_SHARE = 0.75
+"""Where more of a line than this is new, nothing of it is emphasised: all of it is new."""
+
+Marks = tuple[tuple[int, int], ...]
+"""Ranges of a text, in order, each from its first character to the one after its last."""
+
+
+def marks_of(old: str, new: str, entries: Sequence[Any]) -> tuple[Marks, Marks]:
+    """Return what of *old* is not in *new*, and the other way round.
+
+    Args:
+        old: A line.
+        new: What became of it.
+        entries: What leads from one to the other, in nbdime's format.
+    """
+    removed: list[tuple[int, int]] = []
+    added: list[tuple[int, int]] = []
+    shift = 0
+    for entry in entries:
+        at = entry["key"]
+        if entry["op"] == "addrange":
+            length = len(entry["valuelist"])
+            added.append((at + shift, at + shift + length))
+            shift += length
+        elif entry["op"] == "removerange":
+            removed.append((at, at + entry["length"]))
+            shift -= entry["length"]
+    return _tidied(old, removed), _tidied(new, added)
+
+
+def marks_between(old: str, new: str) -> tuple[Marks, Marks]:
+    """Return the same without a diff: what is not the same at both ends."""
+    start = common_start(old, new)
+    end = common_start(old[start:][::-1], new[start:][::-1])
+    found = [(start, len(text) - end) for text in (old, new)]
+    return _tidied(old, found[:1]), _tidied(new, found[1:])
+
+
+def common_start(old: str, new: str) -> int:
+    """Return how many characters at the start are the same."""
+    low, high = 0, min(len(old), len(new))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if old[low:middle] == new[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _tidied(text: str, marks: list[tuple[int, int]]) -> Marks:
+    """Join marks with nothing but white space between, and give up where nearly all is marked."""
+    joined: list[tuple[int, int]] = []
+    for start, stop in marks:
+        end = min(stop, len(text))
+        if start >= end:
+            continue
+        if joined and not text[joined[-1][1] : start].strip():
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    share = sum(end - start for start, end in joined)
+    return () if share > MAX_SHARE * len(text) else tuple(joined)
