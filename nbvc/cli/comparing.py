@@ -46,6 +46,12 @@ def diff(
     ] = False,
     stat: Annotated[bool, typer.Option("--stat", help="One line for each changed cell.")] = False,
     nbdime: Annotated[bool, typer.Option("--nbdime", help="Print it as nbdime does.")] = False,
+    web: Annotated[
+        bool, typer.Option("--web", help="Show it in a browser, in nbdime's web view.")
+    ] = False,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="With --web: only print the address.")
+    ] = False,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 1 if there are differences.")
     ] = False,
@@ -66,7 +72,9 @@ def diff(
     from nbvc.cli.diff_output import print_found, without_address_grammar
     from nbvc.diffing import DiffOptions
 
-    way = _chosen_way({"--stat": stat, "--nbdime": nbdime}, as_json=json)
+    way = _chosen_way({"--stat": stat, "--nbdime": nbdime, "--web": web}, as_json=json)
+    if no_browser and not web:
+        raise InvalidInput("--no-browser is for --web.", hint="nbvc diff --web --no-browser")
     state = state_of(context)
     options = DiffOptions(
         source_only=source_only,
@@ -77,8 +85,15 @@ def diff(
     with ExitStack() as stack:
         comparison, pager = _compare(state, stack, arguments or [], options)
         with without_address_grammar():  # for formats before 4
-            comparison.find(for_people=way in {"", "--stat"}, with_notebooks=way == "--nbdime")
-    print_found(state.output, comparison, way, pager=pager)
+            comparison.find(
+                for_people=way in {"", "--stat"}, with_notebooks=way in {"--nbdime", "--web"}
+            )
+    if way == "--web" and comparison.differs:
+        from nbvc.cli.diff_web import show_in_browser
+
+        show_in_browser(state, comparison, wants_browser=not no_browser)
+    else:
+        print_found(state.output, comparison, way, pager=pager)
     if exit_code and comparison.differs:
         raise typer.Exit(1)
 
