@@ -50,6 +50,11 @@ def typed(path: str) -> str:
     return shlex.quote(f"./{path}" if path.startswith("-") else path)
 
 
+def counted(number: int, thing: str) -> str:
+    """Return ``1 line``, ``2,000 lines``."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def _escape(match: re.Match[str]) -> str:
     code = ord(match[0])
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

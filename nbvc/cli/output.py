@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from nbvc.errors import NbvcError
-from nbvc.text import printable, printable_line, without_secrets
+from nbvc.text import counted, printable, printable_line, without_secrets
 
 _PAGER = "less"
 _ROWS_MEASURED = 100
@@ -228,7 +228,7 @@ def size(size_bytes: int) -> str:
 
 def count(number: int, thing: str = "notebook") -> str:
     """Return ``1 notebook``, ``2 notebooks``."""
-    return f"{number} {thing}{'' if number == 1 else 's'}"
+    return counted(number, thing)
 
 
 def silence_broken_pipe() -> None:

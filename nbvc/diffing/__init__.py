@@ -11,11 +11,13 @@ from nbvc.lazy import lazy_names
 
 if TYPE_CHECKING:
     from nbvc.diffing.cells import align_cells
-    from nbvc.diffing.engine import DiffOptions, cell_differ, diff, diff_notebooks, to_json
+    from nbvc.diffing.engine import cell_differ, diff, diff_notebooks, to_json
     from nbvc.diffing.entries import Diff
     from nbvc.diffing.loading import Notebook, load
+    from nbvc.diffing.options import DiffOptions
     from nbvc.diffing.rendering import render
-    from nbvc.diffing.view import CellView, View, view_of
+    from nbvc.diffing.view import CellView, View
+    from nbvc.diffing.viewing import view_of
 
 __all__ = [
     "CellView",
@@ -36,7 +38,7 @@ __all__ = [
 _HOMES = {
     "CellView": "nbvc.diffing.view",
     "Diff": "nbvc.diffing.entries",
-    "DiffOptions": "nbvc.diffing.engine",
+    "DiffOptions": "nbvc.diffing.options",
     "Notebook": "nbvc.diffing.loading",
     "View": "nbvc.diffing.view",
     "align_cells": "nbvc.diffing.cells",
@@ -46,7 +48,7 @@ _HOMES = {
     "load": "nbvc.diffing.loading",
     "render": "nbvc.diffing.rendering",
     "to_json": "nbvc.diffing.engine",
-    "view_of": "nbvc.diffing.view",
+    "view_of": "nbvc.diffing.viewing",
 }
 
 if not TYPE_CHECKING:

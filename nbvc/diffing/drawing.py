@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from nbvc.diffing.folding import counted, name_paths
-from nbvc.text import printable_line
+from nbvc.text import counted, printable_line
 
 if TYPE_CHECKING:
-    from nbvc.diffing.hunks import Line
-    from nbvc.diffing.view import CellView, View
+    from nbvc.diffing.view import CellView, Line, View
 
 MAX_CELLS = 2_000
 """Most cells that are shown of one diff."""
 
 MAX_NAMED_CELLS = 5
 """Most cells whose numbers are named for what they have in common."""
+
+MAX_PATHS = 8
+"""Most places in metadata that are named at once."""
 
 Style = Literal["", "bold", "dim", "cyan", "red", "green", "removed", "added"]
 
@@ -123,7 +124,7 @@ def summary(view: View) -> str:
 def folded(view: View) -> Iterator[str]:
     """Yield a line for each thing that changed in the notebook itself, or alike in many cells."""
     if view.metadata:
-        yield f"metadata changed: {name_paths(view.metadata)}"
+        yield f"metadata changed: {_name_paths(view.metadata)}"
     yield from view.fields
     yield from _cell_metadata(view.cells)
     for part, said in _FOLDED.items():
@@ -140,10 +141,16 @@ def _cell_metadata(cells: Iterable[CellView]) -> Iterator[str]:
             places.setdefault(cell.metadata, []).append(cell)
     ordered = sorted(places.items(), key=lambda item: -len(item[1]))
     for paths, among in ordered[:MAX_NAMED_CELLS]:
-        yield f"metadata changed in {_named(among)}: {name_paths(paths)}"
+        yield f"metadata changed in {_named(among)}: {_name_paths(paths)}"
     rest = [cell for _, among in ordered[MAX_NAMED_CELLS:] for cell in among]
     if rest:
         yield f"other metadata changed in {_named(rest)}"
+
+
+def _name_paths(paths: Sequence[str]) -> str:
+    named = ", ".join(paths[:MAX_PATHS])
+    more = len(paths) - MAX_PATHS
+    return f"{named} and {more:,} more" if more > 0 else named
 
 
 def _named(cells: list[CellView]) -> str:

@@ -6,13 +6,13 @@ is set in nbdime reaches it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nbvc.diffing.cells import align_cells
 from nbvc.diffing.effort import Effort
 from nbvc.diffing.likeness import Likeness
 from nbvc.diffing.loading import load
+from nbvc.diffing.options import DiffOptions
 from nbvc.diffing.outputs import match_outputs
 from nbvc.diffing.texts import diff_items
 from nbvc.diffing.values import diff_mappings, diff_values
@@ -32,38 +32,6 @@ _RECURSIVE_FORMATS = (
     "application/javascript",
     "application/json",
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiffOptions:
-    """What a diff leaves out.
-
-    Attributes:
-        ignore_outputs: Leave out the outputs of cells that both notebooks have.
-        ignore_metadata: Leave out the metadata of notebook, cells and outputs.
-        ignore_details: Leave out execution counts, cell ids and format numbers.
-        source_only: All of these.
-    """
-
-    ignore_outputs: bool = False
-    ignore_metadata: bool = False
-    ignore_details: bool = False
-    source_only: bool = False
-
-    @property
-    def without_outputs(self) -> bool:
-        """Whether outputs are left out."""
-        return self.ignore_outputs or self.source_only
-
-    @property
-    def without_metadata(self) -> bool:
-        """Whether metadata is left out."""
-        return self.ignore_metadata or self.source_only
-
-    @property
-    def without_details(self) -> bool:
-        """Whether execution counts, ids and format numbers are left out."""
-        return self.ignore_details or self.source_only
 
 
 def diff_notebooks(a: Notebook, b: Notebook, options: DiffOptions | None = None) -> Diff:

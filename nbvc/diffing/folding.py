@@ -15,16 +15,13 @@ from typing import Any
 
 from nbvc.diffing.words import common_start
 from nbvc.notebook.summary import describe_size, size_of
-from nbvc.text import printable_line
+from nbvc.text import counted, printable_line
 
 MAX_QUOTED = 60
 """Longest piece of a text that is quoted, in characters."""
 
 MAX_OUTPUTS = 10
 """Most outputs of one cell that are named."""
-
-MAX_PATHS = 8
-"""Most places in metadata that are named at once."""
 
 MAX_DEPTH = 3
 """Levels of metadata that are told apart."""
@@ -120,13 +117,6 @@ def changed_paths(entries: Sequence[Any], prefix: str = "", depth: int = MAX_DEP
         deeper = entry["op"] == "patch" and depth > 1
         found |= changed_paths(entry["diff"], path, depth - 1) if deeper else {path}
     return found
-
-
-def name_paths(paths: Sequence[str]) -> str:
-    """Return the first few of some places, and how many more there are."""
-    named = ", ".join(paths[:MAX_PATHS])
-    more = len(paths) - MAX_PATHS
-    return f"{named} and {more:,} more" if more > 0 else named
 
 
 def _pairs(
@@ -254,11 +244,6 @@ def _text_change(name: str, old: str, new: str) -> str:
     if len(old_lines) == len(new_lines):
         return f"{name}, only line ends"
     return f"{_describe_text(name, new)}, was {counted(len(old_lines), 'line')}"
-
-
-def counted(number: int, thing: str) -> str:
-    """Return ``1 line``, ``2,000 lines``."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def _first_line(text: str) -> str:

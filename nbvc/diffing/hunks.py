@@ -11,6 +11,7 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any, Literal
 
+from nbvc.diffing.view import Hunk, Line
 from nbvc.diffing.words import Marks, marks_between, marks_of
 from nbvc.notebook.aligning import Gap, Level, Matches, match_ends
 from nbvc.text import printable
@@ -31,33 +32,6 @@ MAX_CHARACTERS_IN_ALL = 4_000_000
 """Most characters that are shown of one diff, but for the line that fills them up."""
 
 _BEFORE_A_MARK = 60
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """A line of a hunk, safe to print.
-
-    Attributes:
-        sign: ``-`` was taken out, ``+`` was put in; a blank stands before both.
-        parts: The text, by turns plain and emphasised.
-    """
-
-    sign: Literal[" ", "-", "+"]
-    parts: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hunk:
-    """Lines that changed, with those around.
-
-    Attributes:
-        start: Number of the first line, from 1, in the new source; in the old one where there is
-            no new one.
-        lines: At least one.
-    """
-
-    start: int
-    lines: tuple[Line, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

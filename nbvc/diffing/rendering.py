@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from nbdime import prettyprint
 from nbdime.diff_utils import to_diffentry_dicts
 
-from nbvc.diffing.engine import DiffOptions
+from nbvc.diffing.options import DiffOptions
 from nbvc.diffing.settling import settle
 from nbvc.text import printable, printable_line
 

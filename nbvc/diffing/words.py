@@ -8,6 +8,9 @@ from typing import Any
 MAX_SHARE = 0.75
 """Where more of a line than this is new, nothing of it is emphasised: all of it is new."""
 
+LONGEST_WORD = 40
+"""How far a mark is widened to the ends of the words that it cuts."""
+
 Marks = tuple[tuple[int, int], ...]
 """Ranges of a text, in order, each from its first character to the one after its last."""
 
@@ -56,10 +59,10 @@ def common_start(old: str, new: str) -> int:
 
 
 def _tidied(text: str, marks: list[tuple[int, int]]) -> Marks:
-    """Join marks with nothing but white space between, and give up where nearly all is marked."""
+    """Widen marks to words, join them across blanks, and give up where nearly all is marked."""
     joined: list[tuple[int, int]] = []
-    for start, stop in marks:
-        end = min(stop, len(text))
+    for first, last in marks:
+        start, end = _widened(text, first, min(last, len(text)))
         if start >= end:
             continue
         if joined and not text[joined[-1][1] : start].strip():
@@ -68,3 +71,22 @@ def _tidied(text: str, marks: list[tuple[int, int]]) -> Marks:
             joined.append((start, end))
     share = sum(end - start for start, end in joined)
     return () if share > MAX_SHARE * len(text) else tuple(joined)
+
+
+def _widened(text: str, start: int, end: int) -> tuple[int, int]:
+    """Return a range without the halves of words at its ends, unless they are very long."""
+    before = after = 0
+    if start < end:
+        while before <= LONGEST_WORD and _is_within_word(text, start - before):
+            before += 1
+        while after <= LONGEST_WORD and _is_within_word(text, end + after):
+            after += 1
+    return (
+        start - before if before <= LONGEST_WORD else start,
+        end + after if after <= LONGEST_WORD else end,
+    )
+
+
+def _is_within_word(text: str, at: int) -> bool:
+    around = text[max(at - 1, 0) : at + 1]
+    return len(around) == 2 and around.replace("_", "a").isalnum()

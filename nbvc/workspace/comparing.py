@@ -91,7 +91,7 @@ class Comparison:
         """
         import msgspec
 
-        from nbvc.diffing.view import View, view_of
+        from nbvc.diffing.view import View
 
         if self.is_same:
             return View(cells=())
@@ -101,6 +101,8 @@ class Comparison:
                 return msgspec.json.decode(kept, type=View)
             except msgspec.MsgspecError:  # sealed by another build of this version
                 pass
+        from nbvc.diffing.viewing import view_of
+
         view = view_of(*self.notebooks, self._computed, self.options)
         self._keep("view", msgspec.json.encode(view))
         return view
