@@ -15,10 +15,12 @@ import sys
 import ceph_cluster
 
 DESCRIPTION = """\
-Install the packages of Ceph, against which scripts/test runs a part of the tests.
+Install the packages of Ceph, against which scripts/test runs a part of the tests, and of Chromium,
+in which it looks at a page.
 
-Does nothing where its programs are there. Needs apt-get, so Debian or Ubuntu, and root.
-Exit status: 0 they are there, 1 they could not be installed, 77 not for this system or user.
+Does nothing where their programs are there. Needs apt-get, so Debian or Ubuntu, and root.
+Exit status: 0 Ceph is there, 1 it could not be installed, 77 not for this system or user.
+Without Chromium one test is skipped, so that is only said.
 """
 UPDATE = ("apt-get", "-qq", "update")
 INSTALL = ("apt-get", "-qq", "install", "--yes", "--no-install-recommends")
@@ -29,6 +31,7 @@ LIMITS = (
     "-o=DPkg::Lock::Timeout=120",
 )
 TIMEOUT_SECONDS = 900
+BROWSERS = ("chromium", "chromium-browser")
 SHOWN_LINES = 5
 
 
@@ -44,6 +47,7 @@ def main(arguments: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.parse_args(arguments)
+    install_browser()
     missing = ceph_cluster.missing_programs()
     if not missing:
         return 0
@@ -57,6 +61,18 @@ def main(arguments: list[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def install_browser() -> None:
+    """Install a browser, where there is none and that is possible; its failure is only told."""
+    if any(map(shutil.which, BROWSERS)) or what_is_in_the_way():
+        return
+    print(f"Installing {BROWSERS[0]} ...", file=sys.stderr, flush=True)
+    try:
+        run([*UPDATE, *LIMITS], may_fail=True)
+        run([*INSTALL, *LIMITS, BROWSERS[0]])
+    except InstallError as error:
+        print(f"{BROWSERS[0]} is not installed: {error}", file=sys.stderr)
 
 
 def what_is_in_the_way() -> str | None:

@@ -145,9 +145,10 @@ def test_packages_are_installed_only_where_that_is_possible(tmp_path: Path) -> N
 @needs_ceph
 def test_packages_that_are_there_are_not_installed_again(tmp_path: Path) -> None:
     """Nothing is run, and nothing said."""
-    apt = tmp_path / "apt-get"
-    apt.write_text(f"#!/bin/sh\ntouch {tmp_path}/called\n")
-    apt.chmod(0o755)
+    for name in ("apt-get", "chromium"):
+        program = tmp_path / name
+        program.write_text(f"#!/bin/sh\ntouch {tmp_path}/called\n")
+        program.chmod(0o755)
     done = subprocess.run(
         [sys.executable, SCRIPTS / "install-test-packages"],
         env={**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
@@ -156,6 +157,27 @@ def test_packages_that_are_there_are_not_installed_again(tmp_path: Path) -> None
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert not (tmp_path / "called").exists()
+
+
+@needs_ceph
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root installs packages")
+def test_a_browser_that_cannot_be_installed_is_only_told(tmp_path: Path) -> None:
+    """One test is skipped without it; Ceph is what the status is about."""
+    apt = tmp_path / "apt-get"
+    apt.write_text('#!/bin/sh\necho "E: Unable to locate package $0" >&2\nexit 100\n')
+    apt.chmod(0o755)
+    programs = ("monmaptool", "ceph-mon", "ceph", "ceph-osd", "radosgw-admin", "radosgw")
+    for program in ("sh", *programs):
+        (tmp_path / program).symlink_to(shutil.which(program) or "")
+    done = subprocess.run(
+        [sys.executable, SCRIPTS / "install-test-packages"],
+        env={**os.environ, "PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert done.stderr.splitlines()[-1].startswith("chromium is not installed: apt-get ended with")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root installs packages")

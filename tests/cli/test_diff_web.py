@@ -314,7 +314,9 @@ class TestCommand:
         found = churn("diff", "v1", "v2", "--no-browser", exit_code=2)
         assert "hint: nbvc diff --web --no-browser" in found.stderr
 
-    @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+    @pytest.mark.skipif(
+        CHROMIUM is None, reason="Chromium is not installed: scripts/install-test-packages"
+    )
     def test_a_browser_draws_it(self, churn: CommandLine, tmp_path: Path) -> None:
         """Sources and outputs, under the policy for scripts; it ends when the browser does."""
         assert CHROMIUM is not None
