@@ -32,11 +32,11 @@ def print_found(output: Output, comparison: Comparison, way: str, *, pager: str 
 
 
 def _print_view(output: Output, comparison: Comparison, pager: str | None) -> None:
-    from nbvc.diffing.drawing import draw, is_source
+    from nbvc.diffing.drawing import draw, names_a_cell
 
     with output.pager(pager) as stream:
         for line in draw(comparison.view, (comparison.old.name, comparison.new.name)):
-            stream.write(output.drawn(line, may_cut=not is_source(line)) + "\n")
+            stream.write(output.drawn(line, may_cut=names_a_cell(line)) + "\n")
 
 
 def _print_stat(output: Output, view: View) -> None:

@@ -82,9 +82,9 @@ def draw(view: View, names: tuple[str, str]) -> Iterator[Drawn]:
         yield from (_note(note) for note in notes)
 
 
-def is_source(drawn: Drawn) -> bool:
-    """Return whether a line is one of a source, of which nothing may be cut."""
-    return bool(drawn) and drawn[0].text in _SIGNS
+def names_a_cell(drawn: Drawn) -> bool:
+    """Return whether a line names a cell by its first line, the end of which may be left out."""
+    return len(drawn) == 2 and drawn[0].style == "bold"
 
 
 def draw_stat(view: View) -> Iterator[Row]:

@@ -172,6 +172,22 @@ class TestOnATerminal:
         assert any(line.endswith("…") for line in lines)
         assert ("long " * 100).strip() in churn.process("log").stdout
 
+    def test_a_diff_cuts_nothing_but_the_name_of_a_cell(self, project: CommandLine) -> None:
+        """Sources and outputs go on in the next line of the terminal; in a pipe all is whole."""
+        long = "total = " + " + ".join(f"part_{n}" for n in range(30))
+        for count in (1, 2):
+            outputs = [stream(f"{count} {'x' * 50}\n")]
+            project.write("long.ipynb", notebook(code(f"{long}\nn = {count}", outputs=outputs)))
+            project("save")
+        variables = {"COLUMNS": "60"}
+        shown = on_terminal(project, "--no-color", "diff", "v1", "v2", variables=variables)
+        heading, *rest = shown.splitlines()[3:]
+        assert (len(heading), heading[-1]) == (60, "…")
+        assert rest[:3] == [f" {long}", "-n = 1", "+n = 2"]
+        assert rest[3].endswith(f', was "1 {"x" * 50}"')
+        piped = project.process("diff", "v1", "v2").stdout.splitlines()[3:]
+        assert piped == [f"cell 1 (code) changed: {long}"[:223], *rest]
+
 
 class TestInAPipe:
     """Readers that go, disks that are full, output that is closed."""
