@@ -117,6 +117,35 @@ def test_output_metadata_and_counts_follow_the_options() -> None:
     assert diffing.diff(old, new, options) == []
 
 
+def test_an_output_is_the_same_while_most_of_its_text_stays() -> None:
+    """Other numbers change it; another table replaces it."""
+    rows = [f"{year} rain in millimetres" for year in range(1990, 2000)]
+    old, changed, other = (
+        notebook(code("x", outputs=[display({"text/plain": text})]))
+        for text in (
+            "\n".join(rows),
+            "\n".join([*rows[:-1], "1999 snow in metres"]),
+            "\n".join(row if n % 3 else "something else altogether" for n, row in enumerate(rows)),
+        )
+    )
+    assert paths(diffing.diff(old, changed)) != {"/cells/0/outputs/0"}
+    assert paths(diffing.diff(old, other)) == {"/cells/0/outputs/0"}
+
+
+def test_numbers_that_are_equal_are_no_difference() -> None:
+    """Some programs write 3 and some 3.0; JSON has one number for both."""
+    old = notebook(code("x", metadata={"level": 3}), threshold=6)
+    new = notebook(code("x", metadata={"level": 3.0}), threshold=6.0)
+    assert diffing.diff(old, new) == []
+
+
+def test_what_jupyter_adds_while_a_notebook_is_open_is_no_difference() -> None:
+    """Trust, signature and the format it came from are not stored by Jupyter either."""
+    old = notebook(code("x"))
+    new = notebook(code("x", metadata={"trusted": True}), signature="s", orig_nbformat=3)
+    assert diffing.diff(old, new) == []
+
+
 def test_format_numbers_and_regenerated_ids_are_details() -> None:
     """Another minor format or other ids are no difference when details are ignored."""
     old = notebook(code("x", id="a"), minor=4)

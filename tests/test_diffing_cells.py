@@ -81,8 +81,18 @@ def test_a_short_cell_that_went_and_came_did_not_move() -> None:
 def test_of_equal_cells_those_with_equal_outputs_are_the_same() -> None:
     """One of two equal cells was removed: the one whose figure is gone."""
     old = [code(PLOT, outputs=[display({"image/png": name * 20})]) for name in ("AAAA", "BBBB")]
-    assert pairs(old, old[1:]) == [(1, 0, False)]
-    assert pairs(old, old[:1]) == [(0, 0, False)]
+    for number in range(2):
+        new = [{**old[number], "source": PLOT.replace("year", "month")}]
+        assert pairs(old, new) == [(number, 0, False)]
+
+
+def test_of_two_ways_that_are_as_good_the_same_is_taken_both_ways() -> None:
+    """Two equal cells, and one that is like both of them."""
+    old = [code(PLOT), code(PLOT)]
+    new = [code(PLOT.replace("year", "month")), code(SETUP)]
+    ((there, _, _),) = pairs(old, new)
+    ((_, back, _),) = pairs(new, old)
+    assert there == back
 
 
 def test_a_rerun_changes_no_pair() -> None:

@@ -41,6 +41,11 @@ def _what(entry: Any) -> Any:
         ("total = price * 2\n", "total = price * 3\n", [(0, 16, "3"), (0, 16, 1)]),
         ("total = price\n", "total = price", [(0, 13, 1)]),
         ("return found\n", "    return found\n", [(0, 0, "    ")]),
+        (
+            "first = alpha_1, second = beta_1, third\n",
+            "first = alpha_2, second = beta_2, third\n",
+            [(0, 14, "2"), (0, 14, 1), (0, 31, "2"), (0, 31, 1)],
+        ),
         ("plt.plot(year, rain)\n", "ax.plot(year, rain)\n", [(0, 0, "ax"), (0, 0, 3)]),
         ("alpha\n", "Something else entirely\n", [(0, ["Something else entirely\n"]), (0, 1)]),
     ],

@@ -33,9 +33,6 @@ MAX_EQUAL_PAIRS = 250_000
 """Most pairs of two lists within which ``difflib`` looks for the longest runs in common."""
 
 _CANDIDATES_PER_STEP = 40
-_TOGETHER = 0.05
-"""How much more two items are alike whose neighbours before them are matched."""
-
 _LEFT, _UP, _PAIR = range(3)
 
 
@@ -113,17 +110,14 @@ def _choices(gap: Gap, starts: list[int], width: int, score: Score) -> list[byte
         above = before[shift:] + before[-1:] * shift if shift else before
         best = above[0]
         values, chosen = [best], bytearray([_UP])
-        last = choices[-1][shift:] + bytes(shift) if choices else bytes(size + 1)
         old = gap.old_start + row
         for step in range(size):
             choice = _LEFT
             if above[step + 1] > best:
                 best, choice = above[step + 1], _UP
             likeness = score(old, gap.new_start + start + step)
-            if likeness:
-                likeness += above[step] + (_TOGETHER if last[step] == _PAIR else 0)
-                if likeness >= best:
-                    best, choice = likeness, _PAIR
+            if likeness and above[step] + likeness >= best:
+                best, choice = above[step] + likeness, _PAIR
             values.append(best)
             chosen.append(choice)
         choices.append(chosen)

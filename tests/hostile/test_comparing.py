@@ -6,7 +6,6 @@ import io
 import random
 import sys
 from collections.abc import Callable
-from itertools import pairwise
 
 import nbdime
 import pytest
@@ -19,7 +18,6 @@ from nbvc.diffing.likeness import Likeness
 from nbvc.diffing.settling import settle
 from nbvc.diffing.texts import diff_texts
 from nbvc.diffing.values import diff_values
-from nbvc.notebook.aligning import Gap, Level, anchor
 from tests.notebook_samples import code, display, notebook, stream
 
 SECONDS = 60
@@ -186,6 +184,20 @@ def test_twice_as_much_costs_twice_as_many_steps(make: Callable[[int], Pair]) ->
     assert twice < 2.5 * once
 
 
+def test_many_gaps_cost_no_more_than_one_comparison_may() -> None:
+    """Each small enough to be compared each with each, all together too much."""
+    old, new = (
+        notebook(*(code("x", outputs=printed(90, chance)) for _ in range(120)))
+        for chance in (random.Random(1), random.Random(2))
+    )
+    assert calls((old, new)) < 10_000_000
+
+
+def printed(count: int, chance: random.Random) -> list[dict[str, object]]:
+    """Return outputs, each of which could be any other."""
+    return [stream(f"{chance.random()} {chance.random()}") for _ in range(count)]
+
+
 def calls(pair: Pair) -> int:
     """Return how many functions are called while two notebooks are compared."""
     old, new = map(diffing.load, pair)
@@ -249,13 +261,3 @@ def test_with_any_effort_a_text_leads_to_the_other(old: str, new: str, steps: in
     """By whole lines where there is no effort left for their letters."""
     found = diff_texts(old, new, Likeness(effort=Effort(steps)))
     assert nbdime.patch(old, found) == new
-
-
-@given(st.lists(st.integers(0, 6), max_size=12), st.lists(st.integers(0, 6), max_size=12))
-def test_what_two_lists_have_in_common_is_paired_in_order(old: list[int], new: list[int]) -> None:
-    """Indices rise on both sides, and each pair is equal."""
-    pairs = anchor([Level(old=old, new=new)], Gap.whole(old, new))
-    assert all(old[o] == new[n] for o, n in pairs)
-    assert all(one[0] < two[0] and one[1] < two[1] for one, two in pairwise(pairs))
-    if old == new:
-        assert len(pairs) == len(old)
