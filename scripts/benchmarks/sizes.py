@@ -42,7 +42,7 @@ def histories(around: Surroundings) -> list[Row]:
     saved = counted(
         f"bytes as saved, {about}",
         "bytes",
-        size_bytes(ours / ".nbvc"),
+        size_bytes(_store(ours)),
         "git, loose objects",
         size_bytes(theirs / ".git"),
     )
@@ -54,7 +54,8 @@ def histories(around: Surroundings) -> list[Row]:
     alone = _fresh(ours, around, NBVC, *PACK)
     alone.prepare()
     alone.run()
-    ours_packed, followed_packed = (size_bytes(_copy(path) / ".nbvc") for path in (ours, followed))
+    ours_packed, followed_packed = (size_bytes(_store(_copy(path))) for path in (ours, followed))
+    index = sum(path.stat().st_size for path in _store(_copy(followed)).glob("index*"))
     theirs_packed = size_bytes(_copy(theirs) / ".git")
     return [
         saved,
@@ -66,7 +67,8 @@ def histories(around: Surroundings) -> list[Row]:
             GIT,
             theirs_packed,
             at_most=None if around.quick else SIZE_LIMIT,
-            note=f"{len(versions)} small versions more, which are the latest",
+            note=f"{index / 1e6:.1f} MB of them for the index; it holds {len(versions)} small "
+            "versions more, which are the latest",
         ),
         counted(
             f"bytes with the latest not in packs, {about}",
@@ -82,6 +84,10 @@ def histories(around: Surroundings) -> list[Row]:
 def size_bytes(folder: Path) -> int:
     """Return the bytes of all files below *folder*."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _store(folder: Path) -> Path:
+    return folder / ".nbvc" / "store"
 
 
 def _copy(folder: Path) -> Path:
