@@ -175,6 +175,8 @@ def folders(around: Surroundings) -> list[Row]:
 
 def _upload(on: Bound, names: Sequence[str], once: Mapping[str, Any]) -> list[Row]:
     """Compare a save of a folder in which every notebook has changed with uploads of it."""
+    # A first save also looks for older versions of each.
+    process(NBVC, "save", cwd=on.folder, env=on.around.env)()
     url = f"s3://{on.bucket}/aws/"
     bare = (PYTHON, COPYING, on.proxy.url, on.bucket, "boto3/", str(on.plain), "up")
     cases = {
