@@ -83,6 +83,8 @@ class State:
             repair has said so.
         packs: What holds the versions whose bytes are not where their records say.
         forgotten: Numbers, from first to last, whose versions somebody has let go for good.
+        shared: Numbers, from first to last, whose versions another notebook has too: this one was
+            renamed, and then somebody saved under its old name again.
         extra: Fields that this release does not know; kept as they are.
     """
 
@@ -99,6 +101,7 @@ class State:
     gone: Runs = ()
     packs: tuple[Pack, ...] = ()
     forgotten: Runs = ()
+    shared: Runs = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def is_gone(self, number: int) -> bool:
@@ -143,6 +146,8 @@ def encode(state: State) -> bytes:
         document["packs"] = [_pack_document(pack) for pack in state.packs]
     if state.forgotten:
         document["forgotten"] = [list(numbers) for numbers in state.forgotten]
+    if state.shared:
+        document["shared"] = [list(numbers) for numbers in state.shared]
     return seal(document)
 
 
@@ -171,6 +176,7 @@ def decode(data: bytes, *, what: str) -> State:
             gone=_runs(document.get("gone", ())),
             packs=_packs(document.get("packs", ())),
             forgotten=_runs(document.get("forgotten", ())),
+            shared=_runs(document.get("shared", ())),
             extra={name: value for name, value in document.items() if name not in _KNOWN},
         )
     except MALFORMED as error:

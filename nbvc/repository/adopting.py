@@ -15,7 +15,7 @@ from itertools import dropwhile, islice, takewhile
 from nbvc.errors import AccessDenied, IntegrityError, NotFound, StoreError
 from nbvc.manifest.metadata import Provenance, from_metadata
 from nbvc.manifest.records import RecordFile, record_hash
-from nbvc.manifest.runs import Numbers
+from nbvc.manifest.runs import Numbers, merged
 from nbvc.manifest.states import State
 from nbvc.model import Area, Digest, NotebookKey, Record, VersionId
 from nbvc.repository.acts import Act
@@ -70,7 +70,7 @@ def catch_up(
     # A rename back to this name that was cut off leaves only records of the earlier stay.
     head = newest if newest is not None and newest.record.number >= start.first else None
     if state is not None and (state.removed or state.moved_to):
-        _restore(backend, key, act)
+        _restore(backend, key, newest.record.number if newest else start.first - 1, act)
     after = newest.record.number + 1 if newest else 1
     let_go = Numbers(state.forgotten if state is not None else ())
     repeats = Repeats(manifest, newest, seen.indexed, let_go=let_go)
@@ -256,16 +256,21 @@ def _start(backend: Backend, state: State | None) -> Start:
     return Start(first=last.last + 1, prev=record_hash(before.record))
 
 
-def _restore(backend: Backend, key: NotebookKey, act: Act) -> None:
-    """Say that a removed or renamed notebook lives under its old name again."""
-    change_by(
-        backend,
-        key,
-        lambda state: (
-            replace(state, removed=False, moved_to=None)
-            if state.removed or state.moved_to
-            else None
-        ),
-        act,
-        "restore",
-    )
+def _restore(backend: Backend, key: NotebookKey, newest: int, act: Act) -> None:
+    """Say that a removed or renamed notebook lives under its old name again.
+
+    Args:
+        backend: The store to work on.
+        key: The notebook.
+        newest: Its newest number: a notebook that it was renamed to has all versions up to that.
+        act: Who saves.
+    """
+
+    def change(state: State) -> State | None:
+        if not state.removed and state.moved_to is None:
+            return None
+        more = [(1, newest)] if state.moved_to is not None and newest else []
+        shared = tuple(merged([*state.shared, *more]))
+        return replace(state, removed=False, moved_to=None, shared=shared)
+
+    change_by(backend, key, change, act, "restore")

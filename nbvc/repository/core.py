@@ -322,6 +322,8 @@ class Repository:
     ) -> Iterator[ForgetReport]:
         """Let go of versions for good; see :mod:`nbvc.repository.forgetting`.
 
+        A name that a notebook had before is passed over: it is thinned under its present one.
+
         Yields:
             What was done, or without *apply* what would be, for each notebook.
         """
@@ -333,7 +335,8 @@ class Repository:
             return forgetting.Forgetting(self._backend, self._packed.packs, key, rules, act)
 
         for work in self._backend.parallel.map(look, keys):
-            yield work.run() if apply else work.preview()
+            if not work.is_moved:
+                yield work.run() if apply else work.preview()
 
     def set_tag(
         self, key: NotebookKey, name: str, number: int, act: Act, *, move: bool = False

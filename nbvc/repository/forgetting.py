@@ -29,6 +29,7 @@ from nbvc.repository.pack_objects import (
 )
 from nbvc.repository.packs import Located, Packs
 from nbvc.repository.records import Manifest
+from nbvc.repository.shared_versions import SHARED, SharedVersions
 from nbvc.repository.states import change_by, read_state
 from nbvc.repository.thinning import KeepRules, Kept, thin
 from nbvc.repository.transfer import entries_of
@@ -79,7 +80,7 @@ class Forgetting:
         self._key, self._act = key, act
         history = History(backend, Area.WORKSPACE, key)
         self._state = history.state
-        kept = self._without_locked(thin(list(history.versions()), rules))
+        kept = self._without_locked(self._without_shared(thin(list(history.versions()), rules)))
         self._kept = tuple(each for each in kept if each.reasons)
         self._stay = 0
         self._drops = [each.version for each in reversed(kept) if not each.reasons]
@@ -126,6 +127,19 @@ class Forgetting:
     def _by_name(self) -> list[tuple[NotebookKey, list[Version]]]:
         groups = groupby(self._drops, key=lambda version: version.key)
         return [(key, list(versions)) for key, versions in groups]
+
+    def _without_shared(self, kept: list[Kept]) -> list[Kept]:
+        """Keep what other names of the notebook need."""
+        shared = SharedVersions(self._backend, self._key, self._state)
+        return [
+            each if each.reasons or each.version not in shared else replace(each, reasons=(SHARED,))
+            for each in kept
+        ]
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether the notebook has another name now, under which it is to be thinned."""
+        return self._state is not None and self._state.moved_to is not None
 
     def _without_locked(self, kept: list[Kept]) -> list[Kept]:
         """Keep what the store would not delete. A request for each version that would go."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 
 from nbvc.errors import IntegrityError, VersionNotFound
@@ -90,10 +90,19 @@ class History:
     def versions(self) -> Iterator[Version]:
         """Yield the versions, at most as many as the limit, newest first, as a stream.
 
-        Those that somebody has let go of are left out.
+        Those that somebody has let go of are left out; of what lies under an earlier name, the
+        state of that name says so too, for it may have been done under yet another one.
         """
-        kept = (version for version in self._versions() if version.number not in self._forgotten)
+        let_go = cache(self._let_go_under)
+        kept = (v for v in self._versions() if v.number not in let_go(v.key))
         return islice(kept, self._limit)
+
+    def _let_go_under(self, key: NotebookKey) -> Numbers:
+        if key == self._key:
+            return self._forgotten
+        state = read_state(self._backend, self._area, key)
+        own = self.state.forgotten if self.state else ()
+        return Numbers([*own, *(state.forgotten if state else ())])
 
     def _versions(self) -> Iterator[Version]:
         looked_into = 0

@@ -258,6 +258,7 @@ def _link(
     """
     tags = dict(before.tags) if before else {}
     gone, forgotten = (before.gone, before.forgotten) if before else ((), ())
+    shared = before.shared if before else ()
 
     def change(state: State) -> State | None:
         is_linked = state.segments == segments and state.moved_to is None
@@ -271,6 +272,7 @@ def _link(
             removed=False,
             gone=gone,
             forgotten=forgotten,
+            shared=shared,
         )
         return None if linked == state else linked
 

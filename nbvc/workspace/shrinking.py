@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nbvc.errors import InvalidInput
+from nbvc.errors import InvalidInput, NotebookNotFound
 from nbvc.model import Area, NotebookKey
 from nbvc.repository import Repository
 from nbvc.repository.acts import Act
@@ -54,18 +54,28 @@ class Place:
 
     def forget(self, rules: KeepRules, *, apply: bool) -> Iterator[ForgetReport]:
         """Let go of versions; see :meth:`nbvc.Workspace.forget`."""
-        return self.repository.forget(self._keys(), rules, self.act, apply=apply)
+        return self.repository.forget(self._keys(present=True), rules, self.act, apply=apply)
 
-    def _keys(self) -> Iterator[NotebookKey]:
+    def _keys(self, *, present: bool = False) -> Iterator[NotebookKey]:
         """Yield the notebooks, removed ones too.
+
+        Args:
+            present: Whether a notebook must be named by its present name.
 
         Raises:
             NotebookNotFound: A person named a part of the store in which there is none.
         """
         scope, is_empty = self.scope, True
         if scope.key is not None:
-            if not self.repository.open_history(scope.key, limit=1).exists:
+            history = self.repository.open_history(scope.key, limit=1)
+            if not history.exists:
                 raise nothing_there(scope, self.repository.layout)
+            moved_to = history.state.moved_to if history.state is not None else None
+            if present and moved_to is not None:
+                raise NotebookNotFound(
+                    f"{scope.key} was renamed to {moved_to}.",
+                    hint="Name the notebook as it is called now: all its versions are meant.",
+                )
             yield scope.key
             return
         listed = self.repository.list_notebooks(scope.prefix, with_versions=False)

@@ -127,3 +127,14 @@ def test_json_has_the_same_facts(long: CommandLine) -> None:
 def test_impossible_numbers_are_refused(long: CommandLine, options: tuple[str, ...]) -> None:
     """With exit status 2, and nothing is done."""
     long("pack", *options, "--apply", exit_code=2)
+
+
+def test_a_former_name_is_not_thinned(long: CommandLine) -> None:
+    """All versions are those of the notebook as it is called now, which has the tags."""
+    long("mv", "mine.ipynb", "other.ipynb")
+    refused = long("forget", "mine.ipynb", "--keep-last", "1", "--apply", exit_code=3)
+    assert "/project/mine.ipynb was renamed to " in refused.stderr
+    assert "hint: Name the notebook as it is called now" in refused.stderr
+    assert len(long("log", "other.ipynb", "--json").json) == 6
+    long("forget", "--keep-last", "1", "--apply")
+    assert [each["number"] for each in long("log", "other.ipynb", "--json").json] == [6, 2]

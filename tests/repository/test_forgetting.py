@@ -8,7 +8,7 @@ import pytest
 
 from nbvc.errors import InvalidInput, VersionNotFound
 from nbvc.manifest.layout import Layout
-from nbvc.model import Area, Version, VersionId
+from nbvc.model import Area, NotebookKey, Version, VersionId
 from nbvc.repository.findings import Kind, Severity
 from nbvc.repository.migration import migrate
 from nbvc.repository.thinning import KeepRules, thin
@@ -28,6 +28,7 @@ from tests.repository.support import (
     KEY,
     NOON,
     OTHER,
+    THIRD,
     act,
     chain_of,
     find,
@@ -53,6 +54,11 @@ def errors(store: MemoryStore) -> list[Kind]:
     """Return what a thorough check calls an error."""
     findings, _ = run_check(store, read_data=True)
     return [finding.kind for finding in findings if finding.severity is Severity.ERROR]
+
+
+def numbers(store: MemoryStore, key: NotebookKey = KEY) -> list[int | None]:
+    """Return the numbers that the log shows, newest first."""
+    return [version.number for version in open_repository(store).log(key)]
 
 
 def test_what_the_rules_keep_stays_and_the_rest_is_gone(store: MemoryStore) -> None:
@@ -147,6 +153,53 @@ def test_earlier_names_are_thinned_with_the_rest(store: MemoryStore) -> None:
     assert errors(store) == []
     repository.rename(OTHER, KEY, act())
     assert [version.number for version in open_repository(store).log(KEY)] == [13, 12, 11, 10]
+
+
+def test_a_former_name_is_thinned_under_the_present_one_alone(store: MemoryStore) -> None:
+    """Or what is tagged, published or kept there would go by the rules for here."""
+    repository = open_repository(store)
+    repository.rename(KEY, OTHER, act())
+    before = store.snapshot()
+    assert forget(store, keys=[KEY], last=1) == []
+    assert store.snapshot() == before
+
+
+def test_a_name_that_is_used_again_keeps_what_the_other_notebook_has(store: MemoryStore) -> None:
+    """Somebody saved under the old name after the rename: each has its own, and what they share."""
+    repository = open_repository(store)
+    repository.rename(KEY, OTHER, act())
+    for number in (11, 12):
+        save(open_repository(store), content(number))
+    repository.set_tag(OTHER, "good", 2, act())
+    (report,) = forget(store, last=1)
+    assert report.forgotten == ((11, 11),)
+    assert numbers(store, OTHER) == list(range(11, 0, -1))
+    repository.set_tag(KEY, "ours", 3, act())
+    (report,) = forget(store, keys=[OTHER], last=1)
+    assert report.forgotten == ((1, 1), (4, 10))
+    assert numbers(store) == [12, 3, 2]
+    assert numbers(store, OTHER) == [11, 3, 2]
+    for key in (KEY, OTHER):
+        for version in open_repository(store).log(key):
+            open_repository(store).read(version)
+    assert run_check(store, read_data=True)[0] == []
+
+
+def test_what_is_published_under_an_earlier_name_stays(store: MemoryStore) -> None:
+    """A rename does not publish anew, and takes nothing back."""
+    repository = open_repository(store)
+    repository.publish(find(repository, "v2"), KEY, act())
+    repository.rename(KEY, OTHER, act())
+    forget(store, keys=[OTHER], last=1)
+    assert numbers(store, OTHER) == [11, 2]
+
+
+def test_every_name_of_a_notebook_leaves_out_what_is_forgotten(store: MemoryStore) -> None:
+    """Also one between the first and the present one, whose state nobody has changed."""
+    open_repository(store).rename(KEY, OTHER, act())
+    open_repository(store).rename(OTHER, THIRD, act())
+    forget(store, keys=[THIRD], last=1)
+    assert [numbers(store, key) for key in (KEY, OTHER, THIRD)] == [[], [], [12]]
 
 
 def test_forgotten_versions_stay_forgotten_in_another_store(store: MemoryStore) -> None:
