@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from nbvc import diffing
 from nbvc.diffing import DiffOptions, View
 from nbvc.diffing.drawing import MAX_CELLS, draw, draw_stat, folded, summary
-from nbvc.diffing.folding import MAX_OUTPUTS, MAX_QUOTED
+from nbvc.diffing.folding import MAX_OUTPUTS, MAX_QUOTED, change_outputs
 from nbvc.diffing.hunks import MAX_LINE, MAX_LINES, MAX_LINES_IN_ALL
+from nbvc.diffing.words import marks_of
 from tests.hostile.notebooks import FINE, OBEYED, ODD, Make
 from tests.notebook_samples import code, display, markdown, notebook, old_notebook, stream
 from tests.test_diffing import any_notebook
@@ -154,7 +155,7 @@ class TestSources:
         """And those that are far apart make two."""
         lines = [f"x{n} = {n}" for n in range(40)]
         changed = [*lines]
-        changed[10] = changed[14] = changed[35] = "other(thing)"
+        changed[10] = changed[16] = changed[35] = "other(thing)"
         hunks = (
             view(
                 notebook(code("\n".join(lines), id="a")), notebook(code("\n".join(changed), id="a"))
@@ -183,6 +184,23 @@ class TestSources:
             assert line.parts == ("total = sum(", word, ") + offset")
         styles = [piece.style for line in draw(view(old, new), ("a", "b")) for piece in line]
         assert {"removed", "added"} <= set(styles)
+
+    def test_a_mark_covers_whole_words(self) -> None:
+        """Though the letters at one end of a word stayed; but not of one that never ends."""
+        entries = [
+            {"op": "addrange", "key": 4, "valuelist": "ROOT"},
+            {"op": "removerange", "key": 4, "length": 3},
+        ]
+        assert marks_of("x, A_URL_B + 1", "x, AROOTURL_B + 1", entries) == (((3, 10),), ((3, 13),))
+        long = "y" * 100
+        assert marks_of(
+            f"{long}cat {long}",
+            f"{long}dog {long}",
+            [
+                {"op": "addrange", "key": 100, "valuelist": "dog"},
+                {"op": "removerange", "key": 100, "length": 3},
+            ],
+        ) == (((100, 103),), ((100, 103),))
 
     def test_an_empty_line_end_is_no_change(self) -> None:
         """A line put after the last one does not change that one, though its line end came."""
@@ -258,6 +276,14 @@ class TestOutputs:
     ) -> None:
         """An image by its size, a text by the first line that differs, an error by its name."""
         assert outputs(old, new) == [f"* {said}"]
+
+    def test_an_output_that_became_of_another_kind_is_named_as_both(self) -> None:
+        """As a diff of another tool may have it."""
+        entry = {"op": "replace", "key": "output_type", "value": "error"}
+        change = change_outputs(
+            [stream("1")], [error("E", "v")], [{"op": "patch", "key": 0, "diff": [entry]}]
+        )
+        assert change.lines == ['output changed: E: v, was stdout "1"']
 
     def test_a_difference_far_along_a_line_is_shown(self) -> None:
         """A piece of it around the difference, not its start."""
@@ -383,6 +409,7 @@ class TestBounds:
         seen = view(notebook(), notebook(*many))
         lines = ["".join(p.text for p in line) for line in draw(seen, ("a", "b"))]
         assert sum(line[:2] != "++" and line[:1] == "+" for line in lines) == MAX_LINES_IN_ALL
+        assert sum(line.startswith("cell ") for line in lines) == MAX_CELLS
         assert (
             lines[-1] == f"{3_000 - MAX_CELLS:,} cells more changed: nbvc diff --stat lists them."
         )

@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbvc import diffing
+from nbvc.diffing.drawing import MAX_CELLS, draw
 from nbvc.diffing.effort import Effort
+from nbvc.diffing.hunks import MAX_LINES_IN_ALL
 from nbvc.diffing.likeness import Likeness
 from nbvc.diffing.settling import settle
 from nbvc.diffing.texts import diff_texts
@@ -126,6 +128,8 @@ def test_no_pair_of_notebooks_takes_for_ever(make: Callable[[], Pair]) -> None:
     out = io.StringIO()
     diffing.render(old, found, out=out, names=("a", "b"))
     assert out.getvalue().startswith("--- a\n+++ b\n")
+    drawn = list(draw(diffing.view_of(old, new, found, diffing.DiffOptions()), ("a", "b")))
+    assert 2 < len(drawn) < 2 * (MAX_CELLS + MAX_LINES_IN_ALL)
 
 
 def reruns(count: int) -> Pair:
@@ -199,7 +203,7 @@ def printed(count: int, chance: random.Random) -> list[dict[str, object]]:
 
 
 def calls(pair: Pair) -> int:
-    """Return how many functions are called while two notebooks are compared."""
+    """Return how many functions are called while two notebooks are compared and shown."""
     old, new = map(diffing.load, pair)
     count = 0
 
@@ -209,7 +213,8 @@ def calls(pair: Pair) -> int:
 
     sys.setprofile(counting)
     try:
-        diffing.diff_notebooks(old, new)
+        found = diffing.diff_notebooks(old, new)
+        list(draw(diffing.view_of(old, new, found, diffing.DiffOptions()), ("a", "b")))
     finally:
         sys.setprofile(None)
     return count
