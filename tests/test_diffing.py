@@ -134,9 +134,9 @@ def test_an_output_is_the_same_while_most_of_its_text_stays() -> None:
 
 def test_numbers_that_are_equal_are_no_difference() -> None:
     """Some programs write 3 and some 3.0; JSON has one number for both."""
-    old = notebook(code("x", metadata={"level": 3}), threshold=6)
-    new = notebook(code("x", metadata={"level": 3.0}), threshold=6.0)
-    assert diffing.diff(old, new) == []
+    old = notebook(code("x", metadata={"level": 3, "a": 1}), threshold=6)
+    new = notebook(code("x", metadata={"level": 3.0, "a": 2}), threshold=6.0)
+    assert paths(diffing.diff(old, new)) == {"/cells/0/metadata/a"}
 
 
 def test_what_jupyter_adds_while_a_notebook_is_open_is_no_difference() -> None:

@@ -71,6 +71,14 @@ def test_a_cell_that_moved_and_was_edited_is_known_by_what_only_it_holds() -> No
     assert pairs(old, new)[-1] == (1, 3, True)
 
 
+def test_a_moved_cell_among_equal_sources_is_known_by_its_outputs() -> None:
+    """The source is in three cells, its figure in one; all have other ids."""
+    figures = [code(PLOT, outputs=[stream(f"figure {n}")]) for n in range(3)]
+    old = [{**cell, "id": f"old{n}"} for n, cell in enumerate(figures)]
+    new = [{**cell, "id": f"new{n}"} for n, cell in enumerate([*figures[1:], figures[0]])]
+    assert pairs(old, new) == [(1, 0, False), (2, 1, False), (0, 2, True)]
+
+
 def test_a_short_cell_that_went_and_came_did_not_move() -> None:
     """What is in every notebook says nothing about where it comes from."""
     old = [code("plt.show"), code(SETUP), code(LOAD)]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbvc.diffing.effort import Effort
-from nbvc.diffing.matching import MAX_PAIRS, MIN_BAND, best_path, in_place, match_equal
+from nbvc.diffing.matching import MAX_PAIRS, MIN_BAND, best_path, match_equal
 from nbvc.notebook.aligning import Gap, Level, anchor, longest_increasing
 
 scores = st.lists(st.lists(st.integers(0, 3), min_size=4, max_size=4), min_size=1, max_size=5)
@@ -63,13 +63,25 @@ def test_what_is_spent_is_gone() -> None:
     assert not effort.affords(1)
 
 
+def test_at_the_edge_of_the_band_all_is_found_as_well() -> None:
+    """The band moves on by several columns at each row."""
+    gap = Gap(0, 300, 0, 1_500)
+    found = best_path(gap, lambda i, j: float(j == i * 5 + 15), Effort())
+    assert len(found) == 297
+
+
 def test_most_items_in_their_place_need_no_search() -> None:
     """Where each is the same as many others, and too many for a search."""
     old = [number % 7 for number in range(2_000)]
-    new = [-1 if number == 1_000 else kind for number, kind in enumerate(old)]
-    assert len(match_equal(old, new, Effort())) == 1_999
-    assert in_place(old, old[1:]) == []
-    assert in_place(old, [kind + 7 for kind in old]) == []
+    new = [-1 if number in {500, 1_500} else kind for number, kind in enumerate(old)]
+    assert len(match_equal(old, new, Effort())) == 1_998
+    assert match_equal(old, [kind + 7 for kind in old], Effort()) == []
+
+
+def test_what_is_unique_between_anchors_is_an_anchor() -> None:
+    """It need not be unique in the whole lists."""
+    old, new = list("9xmx8"), list("7xmx6")
+    assert anchor([Level(old=old, new=new)], Gap.whole(old, new)) == [(1, 1), (2, 2), (3, 3)]
 
 
 lists = st.lists(st.integers(0, 6), max_size=12)

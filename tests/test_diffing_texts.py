@@ -42,9 +42,9 @@ def _what(entry: Any) -> Any:
         ("total = price\n", "total = price", [(0, 13, 1)]),
         ("return found\n", "    return found\n", [(0, 0, "    ")]),
         (
-            "first = alpha_1, second = beta_1, third\n",
-            "first = alpha_2, second = beta_2, third\n",
-            [(0, 14, "2"), (0, 14, 1), (0, 31, "2"), (0, 31, 1)],
+            "It takes alpha_1 from the first table, beta_1 from the second, and gamma_1 as well.\n",
+            "It takes alpha_2 from the first table, beta_2 from the second, and gamma_2 as well.\n",
+            [(0, at, what) for at in (15, 44, 73) for what in ("2", 1)],
         ),
         ("plt.plot(year, rain)\n", "ax.plot(year, rain)\n", [(0, 0, "ax"), (0, 0, 3)]),
         ("alpha\n", "Something else entirely\n", [(0, ["Something else entirely\n"]), (0, 1)]),
@@ -74,6 +74,15 @@ def test_a_few_words_of_a_line_of_60_kilobytes_are_found() -> None:
     words[6_000:6_000] = ["added", "here"]
     found = [what for *_, what in shown(old, " ".join(words)) if isinstance(what, str)]
     assert sum(map(len, found)) < 100
+
+
+def test_long_texts_are_compared_by_their_words_at_little_cost() -> None:
+    """Two pages, of which a word in ten is another one."""
+    chance = random.Random(6)
+    words = [f"word{chance.randrange(10_000)}" for _ in range(1_000)]
+    changed = [word if number % 10 else "other" for number, word in enumerate(words)]
+    likeness = Likeness(effort=Effort(3_000))
+    assert 0.8 < likeness.share(" ".join(words), " ".join(changed)) < 1
 
 
 def test_a_line_with_changes_all_over_is_another_line() -> None:

@@ -95,7 +95,7 @@ class Likeness:
 def common_start(x: str, y: str) -> int:
     """Return how many characters two texts have in common at their start."""
     low, high = 0, min(len(x), len(y))
-    while low < high:  # twice as far each time, at the speed of comparing memory
+    while low < high:  # halved each time: slices are compared at the speed of memory
         middle = (low + high + 1) // 2
         if x[low:middle] == y[low:middle]:
             low = middle

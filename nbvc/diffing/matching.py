@@ -58,10 +58,10 @@ def match_equal(old: Sequence[Hashable], new: Sequence[Hashable], effort: Effort
     if len(old) * len(new) <= MAX_EQUAL_PAIRS and effort.affords(_difflib_steps(old, new)):
         blocks = SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks()
         return [(i + step, j + step) for i, j, size in blocks for step in range(size)]
-    return in_place(old, new) or anchor(levels_of(old, new), Gap.whole(old, new))
+    return _in_place(old, new) or anchor(levels_of(old, new), Gap.whole(old, new))
 
 
-def in_place(old: Sequence[Hashable], new: Sequence[Hashable]) -> Matches:
+def _in_place(old: Sequence[Hashable], new: Sequence[Hashable]) -> Matches:
     """Match the items that stand where they stood, where that is most of them; else none."""
     if len(old) != len(new):
         return []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbvc.diffing import entries
 from nbvc.diffing.likeness import common_end, common_start
-from nbvc.diffing.matching import in_place, levels_of, match, match_equal
+from nbvc.diffing.matching import levels_of, match, match_equal
 from nbvc.notebook.aligning import Gap, Matches
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SHORTEST_KEPT = 3
 """Fewest characters between two changes of a line that are shown as kept."""
 
-MOST_IN_LINE, CHARACTERS_PER_CHANGE = 4, 15
+MOST_IN_LINE, CHARACTERS_PER_CHANGE = 4, 8
 """More changes, and closer together, make it another line."""
 
 MOST_IN_RUN = 4
@@ -105,14 +105,7 @@ def _match_lines(old: list[str], new: list[str], likeness: Likeness) -> Matches:
         x, y = old[i], new[j]
         return _EQUAL if x == y else likeness.share(x, y)
 
-    levels = levels_of(old, new)
-    same = in_place(old, new)
-    found = [
-        pair
-        for gap in Gap.whole(old, new).between(same)
-        for pair in match(levels, gap, score, likeness.effort)
-    ]
-    return sorted(same + found)
+    return match(levels_of(old, new), Gap.whole(old, new), score, likeness.effort)
 
 
 def diff_lines(a: str, b: str, effort: Effort) -> Diff:
