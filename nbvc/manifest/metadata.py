@@ -14,7 +14,7 @@ from typing import TypeVar
 from urllib.parse import quote, unquote
 
 from nbvc.manifest.sealing import format_time, parse_time
-from nbvc.model import MAX_NUMBER, Digest, WriteId
+from nbvc.model import MAX_NUMBER, Digest, VersionId, WriteId
 from nbvc.stores.base import WRITE_ID
 
 _T = TypeVar("_T")
@@ -29,7 +29,8 @@ SOURCE_VERSION_ID = "nbvc-source-version-id"
 NUMBER = "nbvc-number"
 """Only in a version that was packed and made plain again: the number of its record."""
 AGAIN = "nbvc-again"
-"""Only in the copy of what was current that unpacking puts on top of such versions."""
+"""Only in the copy of what was current that unpacking puts on top of such versions: the version ID
+of the original."""
 
 _MAX_AUTHOR_BYTES = 300
 _MAX_MESSAGE_BYTES = 900
@@ -54,7 +55,7 @@ class Provenance:
     source_number: int | None = None
     source_version_id: str | None = None
     number: int | None = None
-    again: bool = False
+    again: VersionId | None = None
 
 
 def to_metadata(provenance: Provenance) -> dict[str, str]:
@@ -69,7 +70,7 @@ def to_metadata(provenance: Provenance) -> dict[str, str]:
         SOURCE_NUMBER: _decimal(provenance.source_number),
         SOURCE_VERSION_ID: provenance.source_version_id,
         NUMBER: _decimal(provenance.number),
-        AGAIN: "yes" if provenance.again else None,
+        AGAIN: provenance.again,
     }
     return {name: text for name, text in texts.items() if text}
 
@@ -91,7 +92,7 @@ def from_metadata(metadata: Mapping[str, str]) -> Provenance:
         source_number=_try(_number, metadata.get(SOURCE_NUMBER)),
         source_version_id=metadata.get(SOURCE_VERSION_ID),
         number=_try(_number, metadata.get(NUMBER)),
-        again=AGAIN in metadata,
+        again=VersionId(metadata[AGAIN]) if AGAIN in metadata else None,
     )
 
 

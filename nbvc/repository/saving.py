@@ -277,13 +277,15 @@ def _find_equal(
         return None
     if head.size_bytes != len(draft.data):
         return None
-    if from_metadata(head.metadata).digest not in {None, draft.digest}:
+    said = from_metadata(head.metadata)
+    if said.digest not in {None, draft.digest}:
         return None
+    current = said.again or head.version_id
     newest = Manifest(backend, Area.WORKSPACE, key).newest()
-    finished = newest is None or newest.record.version_id != head.version_id
-    if finished and from_metadata(head.metadata).digest is not None:
+    finished = newest is None or newest.record.version_id != current
+    if finished and said.digest is not None:
         newest, _ = catch_up(backend, key, None, before, act)
-    if newest is None or newest.record.version_id != head.version_id:
+    if newest is None or newest.record.version_id != current:
         return None
     if newest.record.digest != draft.digest:
         return None

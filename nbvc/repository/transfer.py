@@ -270,7 +270,7 @@ class Transfer:
             return False
         head = self._route.source.store.head(self._source_key, entry.version_id)
         said = from_metadata(head.metadata)
-        return said.again or said.number is not None
+        return said.again is not None or said.number is not None
 
     def _place(self, entries: list[VersionEntry], number: int | None) -> None:
         """Keep *entries*, newest first, which stand above record *number*, or above all records."""

@@ -173,7 +173,7 @@ class Unpacking:
                 self._data_key,
                 last.version_id,
                 self._data_key,
-                metadata={**head.metadata, WRITE_ID: write_id, AGAIN: "yes"},
+                metadata={**head.metadata, WRITE_ID: write_id, AGAIN: last.version_id},
             )
             if self._is_covered_by_its_copy(last):
                 return
@@ -199,7 +199,7 @@ class Unpacking:
     def _is_ours(self, entry: VersionEntry) -> bool:
         """Return whether an unpacking has written an entry."""
         said = self._said(entry)
-        return said.number is not None or said.again
+        return said.number is not None or said.again is not None
 
     def _said(self, entry: VersionEntry) -> Provenance:
         try:

@@ -303,7 +303,7 @@ def _version(area: Area, key: NotebookKey, blob: Blob) -> Version:
         area=area,
         number=None,
         digest=digest,
-        version_id=blob.version_id,
+        version_id=provenance.again or blob.version_id,
         size_bytes=len(blob.data),
         saved_at=provenance.saved_at or blob.modified_at,
     )

@@ -138,3 +138,17 @@ def test_a_former_name_is_not_thinned(long: CommandLine) -> None:
     assert len(long("log", "other.ipynb", "--json").json) == 6
     long("forget", "--keep-last", "1", "--apply")
     assert [each["number"] for each in long("log", "other.ipynb", "--json").json] == [6, 2]
+
+
+def test_a_clone_of_what_was_unpacked_knows_the_numbers(long: CommandLine) -> None:
+    """What is on top has another version ID than its record says, and says which."""
+    long("pack", *OLD, "--apply")
+    long("unpack", "--apply")
+    namespace = long("status", "--json").json["namespace"]
+    store = (long.folder / ".nbvc/store").as_uri()
+    copy = long.folder / "copy"
+    long("clone", f"{store}/workspace/{namespace}", copy)
+    (copy / "mine.ipynb").write_bytes(notebook(code("changed")))
+    long("save", cwd=copy)
+    newest = long("log", "mine.ipynb", "--json").json[0]
+    assert (newest["number"], newest["parent"]) == (6, 5)

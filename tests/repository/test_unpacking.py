@@ -91,6 +91,14 @@ def test_saves_after_an_unpacking_are_the_next_numbers(packed: MemoryStore) -> N
     del known
 
 
+def test_the_same_bytes_are_not_saved_twice_after_an_unpacking(packed: MemoryStore) -> None:
+    """By who knows no version either: on top is the newest one, under another version ID."""
+    unpack(packed)
+    before = packed.snapshot()
+    save(open_repository(packed), content(8))
+    assert packed.snapshot() == before
+
+
 def test_unpacked_versions_can_be_packed_again(packed: MemoryStore) -> None:
     """The plain ones go, whatever version IDs they have now."""
     for _ in range(3):
