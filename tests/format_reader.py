@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
+
+import zstandard
 
 Document = dict[str, Any]
 
@@ -53,7 +56,8 @@ def unseal(data: bytes) -> Document:
     need(seal == b',"check":"' + sha256(body).encode() + b'"}', "the seal does not fit")
     document: Document = json.loads(body)
     need(canonical(document) == body, "a document is not canonical")
-    need(document["format"] == 1, "another format")
+    newer = document.keys() & {"packs", "forgotten", "frames"}
+    need(document["format"] == (2 if newer else 1), "another format")
     return document
 
 
@@ -100,10 +104,11 @@ def read_state(bucket: Bucket, area: str, key: str) -> Document | None:
 def read_versions(bucket: Bucket, area: str, key: str) -> list[Document]:
     """Return the records of a notebook through all its names, from v1 on, all rules checked.
 
-    Numbers that a state calls gone need no bytes.
+    Numbers that a state calls gone need no bytes; those that it calls forgotten are left out.
     """
     state = read_state(bucket, area, key)
     gone = state.get("gone", []) if state else []
+    forgotten: set[int] = set()
     segments = [dict(segment) for segment in (state["segments"] if state else [])]
     begin = segments[-1]["last"] + 1 if segments else 1
     own = sequence(bucket, f".nbvc/{area}/{key}/v/")
@@ -123,15 +128,62 @@ def read_versions(bucket: Bucket, area: str, key: str) -> list[Document]:
             need(file["recent"] == found[::-1][:count], f"copies in v{number}")
             need(len(file["recent"]) == count, f"the number of copies in v{number}")
             found.append(record)
-            if not any(low <= number <= high for low, high in gone):
-                check_bytes(bucket, area, segment["key"], record)
-    return found
+            home = read_state(bucket, area, segment["key"]) or {}
+            let_go = [*(state or {}).get("forgotten", []), *home.get("forgotten", [])]
+            if within(number, let_go):
+                forgotten.add(number)
+            elif not within(number, gone):
+                check_bytes(bucket, area, segment["key"], record, home)
+    return [record for record in found if record["number"] not in forgotten]
 
 
-def check_bytes(bucket: Bucket, area: str, key: str, record: Document) -> None:
-    """Check that the bytes and the metadata of a version fit its record."""
+def within(number: int, runs: Sequence[Sequence[int]]) -> bool:
+    """Return whether a number is in one of the runs."""
+    return any(low <= number <= high for low, high in runs)
+
+
+def read_table(bucket: Bucket, area: str, key: str, pack: Document) -> tuple[bytes, Document]:
+    """Return the bytes of a pack and its table, all rules of a pack checked."""
+    data = bucket[f".nbvc/{area}/{key}/p/{pack['digest'][:15]}"][0].data or b""
+    need(sha256(data) == pack["digest"], "digest of a pack")
+    need(len(data) == pack["size_bytes"], "size of a pack")
+    magic, size, table_bytes = struct.unpack("<IIQ", data[-16:])
+    need((magic, size, table_bytes) == (0x184D2A50, 8, pack["table_bytes"]), "end of a pack")
+    table = unseal(zstandard.decompress(data[-16 - table_bytes : -16]))
+    need((table["area"], table["key"]) == (area, key), "a pack of another notebook")
+    need(bool(table["frames"]) != pack["is_plain"], "frames")
+    return data, table
+
+
+def find_packed(
+    bucket: Bucket, area: str, key: str, record: Document, state: Document
+) -> ObjectVersion | None:
+    """Return the version of a record as the pack has it that the state names for its number."""
+    named = [p for p in state.get("packs", []) if within(record["number"], p["numbers"])]
+    need(len(named) <= 1, "two packs for one version")
+    if not named:
+        return None
+    data, table = read_table(bucket, area, key, named[0])
+    (entry,) = (each for each in table["versions"] if each["number"] == record["number"])
+    need(entry["version_id"] == record["version_id"], "version_id in a pack")
+    need(entry["digest"] == record["digest"], "digest in a pack")
+    if named[0]["is_plain"]:
+        there = {v.version_id: v for v in bucket[f"{area}/{key}"]}[entry["plain_as"]]
+        need(there.metadata["nbvc-number"] == str(record["number"]), "nbvc-number")
+        return there
+    offset, size, plain_bytes = table["frames"][entry["frame"]]
+    plain = zstandard.decompress(data[offset : offset + size])
+    need(len(plain) == plain_bytes, "length of a frame")
+    part = plain[entry["start"] : entry["start"] + entry["size_bytes"]]
+    return ObjectVersion(entry["version_id"], part, entry["metadata"])
+
+
+def check_bytes(bucket: Bucket, area: str, key: str, record: Document, state: Document) -> None:
+    """Check that the bytes and the metadata of a version fit its record, plain or packed."""
     versions = {v.version_id: v for v in bucket[f"{area}/{key}"]}
     version = versions.get(record["version_id"])
+    if version is None:
+        version = find_packed(bucket, area, key, record, state)
     if version is None or version.data is None:
         raise Broken(f"v{record['number']} names no stored version")
     need(sha256(version.data) == record["digest"], f"bytes of v{record['number']}")

@@ -29,6 +29,10 @@ from tests.stores.memory import MemoryStore
 REFS = {
     "weather.ipynb": ("latest", "latest~2", "v3", "first-look", "submitted", "published"),
     "sub/日本.ipynb": ("latest", "kept", "v1"),
+    "packed.ipynb": ("latest", "latest~1", "in-a-pack", "v1"),
+    "unpacked.ipynb": ("latest", "plain-again", "v1"),
+    "thinned.ipynb": ("latest", "to-keep"),
+    "sub/cold.ipynb": ("latest", "v1", "v3"),
 }
 
 

@@ -19,6 +19,7 @@ from nbvc.repository import Act, Draft, Repository
 from nbvc.repository.lock import Lock
 from nbvc.repository.settings import prepare, set_lock
 from nbvc.repository.states import change_state
+from nbvc.repository.thinning import KeepRules
 from nbvc.stores.base import WRITE_ID, Create, LockMode, Overwrite, Store
 from nbvc.workspace.binding import init
 from tests.notebook_samples import code, markdown, notebook, old_notebook, stream
@@ -35,6 +36,7 @@ MESSAGES = (
     " a blank at either end ",
 )
 LONG = "a message that is too long for the metadata of an object, " * 16
+FORGOTTEN = (("thinned.ipynb", 1), ("thinned.ipynb", 3))
 WAITING = ("weather.ipynb", "back.ipynb")
 AUTHORS = ("Kyle Kelley", "Zoë & Co", "山田 花子", "O'Brien <o@example.org>")
 
@@ -88,6 +90,10 @@ class Story:
         self._of_other_tools()
         self._old_notebook_and_a_large_one()
         self._mended()
+        self._packed()
+        self._unpacked()
+        self._forgotten()
+        self._packed_and_renamed()
         self._waiting()
 
     def save(self, path: str, data: bytes, message: str = "", author: str = AUTHORS[0]) -> None:
@@ -206,6 +212,54 @@ class Story:
                 now=self.environment.now(),
                 write_id=self.environment.new_write_id(),
             )
+
+    def _packed(self) -> None:
+        """Two versions in a pack, one of them of another tool; one is tagged."""
+        self._several("packed.ipynb", 1)
+        self._put("packed.ipynb", notebook(code("theirs, packed")))
+        self._several("packed.ipynb", 1, first=3)
+        self._pack("packed.ipynb")
+        with self._workspace() as workspace:
+            workspace.tag("in-a-pack", "packed.ipynb", "v2")
+
+    def _unpacked(self) -> None:
+        """Two versions were packed and are plain again; one is tagged."""
+        self._several("unpacked.ipynb", 3)
+        self._pack("unpacked.ipynb")
+        with self._workspace() as workspace:
+            list(workspace.unpack("unpacked.ipynb", apply=True))
+            workspace.tag("plain-again", "unpacked.ipynb", "v2")
+
+    def _forgotten(self) -> None:
+        """A packed version and a plain one were let go of; a packed and a plain one stay."""
+        self._several("thinned.ipynb", 3)
+        self._pack("thinned.ipynb")
+        with self._workspace() as workspace:
+            workspace.tag("to-keep", "thinned.ipynb", "v2")
+        self._several("thinned.ipynb", 1, first=4)
+        rules = KeepRules(last=1, zone=UTC)
+        with self._workspace() as workspace:
+            (report,) = workspace.forget("thinned.ipynb", rules=rules, apply=True)
+        assert report.forgotten == ((1, 1), (3, 3))
+        self.told = [told for told in self.told if (told.path, told.number) not in FORGOTTEN]
+
+    def _packed_and_renamed(self) -> None:
+        """The pack lies under the first name."""
+        self._several("cold.ipynb", 2)
+        self._pack("cold.ipynb")
+        with self._workspace() as workspace:
+            workspace.rename("cold.ipynb", "sub/cold.ipynb")
+
+    def _several(self, path: str, number: int, first: int = 1) -> None:
+        """Save so many versions, which differ little."""
+        cells = [markdown(f"## {path}")]
+        for n in range(first, first + number):
+            self.save(path, notebook(*cells, code(f"n = {n}")), f"run {n}", AUTHORS[n % 4])
+
+    def _pack(self, path: str) -> None:
+        with self._workspace() as workspace:
+            reports = list(workspace.pack(path, older_than_days=0, keep_newest=1, apply=True))
+        assert any(report.versions for report in reports)
 
     def _waiting(self) -> None:
         """Two versions that were saved while the store was not reached, and wait: one was sent."""

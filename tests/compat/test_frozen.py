@@ -15,12 +15,15 @@ import pytest
 from moto import mock_aws
 from moto.backends import get_backend
 
-from nbvc.model import Area, Digest, NotebookKey, Version
+from nbvc.model import Area, Digest, NotebookKey, Version, WriteId
 from nbvc.refs import parse_selector
-from nbvc.repository import Repository
+from nbvc.repository import Act, Repository
 from nbvc.repository.checking import Check, CheckOptions
 from nbvc.repository.findings import Severity
+from nbvc.repository.mendings import MendingKind
+from nbvc.repository.repairing import Repair
 from nbvc.repository.settings import read_settings
+from nbvc.repository.surveying import Scope
 from nbvc.stores.base import Store
 from nbvc.stores.local import LocalStore
 from nbvc.stores.s3 import S3Store
@@ -28,19 +31,23 @@ from tests import format_reader
 from tests.compat.frozen import FOLDERS, SUMS, as_bucket, load, read_dump, sums, unpack_project
 from tests.s3_server import REGION, connect, isolate_aws_settings
 
-FROZEN = {"v1": "5c396de669bdf907eea026344099dbc4609de41336d1de462fb81f954a248060"}
+FROZEN = {
+    "v1": "5c396de669bdf907eea026344099dbc4609de41336d1de462fb81f954a248060",
+    "v2": "1d066a69accd0080d862e5ae01032279d5a6b9d62f2ce470f007051ca1df80d7",
+}
 """Digest of the list of digests of each folder."""
 
 MAX_BYTES = 300_000
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
-KNOWN_NOTES = {
-    "v1": [
-        ("bookstore.ipynb", "unindexed-version", None),
-        ("mended.ipynb", "gone", 2),
-        ("mended.ipynb", "rebuilt-record", 1),
-        ("unindexed.ipynb", "unindexed-version", None),
-    ]
-}
+SCOPE = Scope(now=NOW)
+ACT = Act(author="ada", message="", now=NOW, write_id=WriteId("w" * 22))
+NOTES = [
+    ("bookstore.ipynb", "unindexed-version", None),
+    ("mended.ipynb", "gone", 2),
+    ("mended.ipynb", "rebuilt-record", 1),
+    ("unindexed.ipynb", "unindexed-version", None),
+]
+KNOWN_NOTES = {"v1": NOTES, "v2": NOTES}
 """All that ``check`` has to say of each."""
 
 folders = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
@@ -137,8 +144,10 @@ def test_every_version_is_read_as_it_was_written(folder: Path, expected: Any, st
                     if each["readable"]:
                         data = repository.read(version)
                         assert len(data) == each["size_bytes"]
-                        assert each["digest"] in {None, Digest.of(data)}
-                        assert data == (folder / "objects" / Digest.of(data)).read_bytes()
+                        if each["digest"] is None:
+                            assert data == (folder / "objects" / Digest.of(data)).read_bytes()
+                        else:
+                            assert Digest.of(data) == each["digest"]
 
 
 def assert_same(version: Version, each: Any, *, has_time: bool) -> None:
@@ -219,3 +228,20 @@ def test_a_store_whose_versions_are_locked_is_read(folder: Path) -> None:
         lock = repository.backend.lock
         assert lock is not None
         assert (lock.days, lock.mode.value) == (30, "GOVERNANCE")
+
+
+@folders
+def test_repair_gives_numbers_and_changes_nothing_else(expected: Any, store: Store) -> None:
+    """Nothing is damaged; a dry run writes nothing, and versions without a record get one."""
+    backend = open_frozen(store).backend
+    before = list(store.list_versions(""))
+    planned = [mending.kind for mending in Repair(backend, SCOPE, ACT, apply=False)]
+    assert list(store.list_versions("")) == before
+    assert [mending.kind for mending in Repair(backend, SCOPE, ACT, apply=True)] == planned
+    assert set(planned) == {MendingKind.ADOPTED_VERSION}
+    with open_frozen(store) as repository:
+        for path, wanted in expected["notebooks"]["workspace"].items():
+            shown = [v.version_id for v in repository.log(key_of(expected, path))]
+            assert shown == [each["version_id"] for each in wanted]
+        found = Check(repository.backend, CheckOptions(read_data=True, now=NOW))
+        assert {finding.kind.value for finding in found} == {"gone", "rebuilt-record"}
