@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
-from nbvc.diffing.words import common_start
+from nbvc.diffing.likeness import common_start
 from nbvc.notebook.summary import describe_size, size_of
 from nbvc.text import counted, printable_line
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from nbvc.diffing.likeness import common_end, common_start
+
 MAX_SHARE = 0.75
 """Where more of a line than this is new, nothing of it is emphasised: all of it is new."""
 
@@ -41,21 +43,9 @@ def marks_of(old: str, new: str, entries: Sequence[Any]) -> tuple[Marks, Marks]:
 def marks_between(old: str, new: str) -> tuple[Marks, Marks]:
     """Return the same without a diff: what is not the same at both ends."""
     start = common_start(old, new)
-    end = common_start(old[start:][::-1], new[start:][::-1])
+    end = common_end(old, new, min(len(old), len(new)) - start)
     found = [(start, len(text) - end) for text in (old, new)]
     return _tidied(old, found[:1]), _tidied(new, found[1:])
-
-
-def common_start(old: str, new: str) -> int:
-    """Return how many characters at the start are the same."""
-    low, high = 0, min(len(old), len(new))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if old[low:middle] == new[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 def _tidied(text: str, marks: list[tuple[int, int]]) -> Marks:
