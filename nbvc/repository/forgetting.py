@@ -21,6 +21,8 @@ from nbvc.repository.acts import Act
 from nbvc.repository.backend import Backend
 from nbvc.repository.history import History
 from nbvc.repository.pack_objects import (
+    overtaken,
+    packs_in_use,
     put_pack,
     remove_pack,
     remove_unused,
@@ -103,7 +105,7 @@ class Forgetting:
 
         Raises:
             IntegrityError: A pack is damaged; nothing was deleted of it.
-            Conflict: Somebody else packs the notebook at this moment.
+            Conflict: Somebody else packs or tags the notebook at this moment.
         """
         finished = self._finish()
         # What lies under earlier names is shown under this one.
@@ -174,7 +176,8 @@ class Forgetting:
         state = read_state(self._backend, Area.WORKSPACE, key)
         touched = [p for p in _real_packs(state) if tuple(subtract(p.numbers, going)) != p.numbers]
         again = self._plain_again(key, state, going)
-        files = list(self._packed_anew(key, touched, going))
+        with packs_in_use(self._backend, key, touched):
+            files = self._packed_anew(key, touched, going)
         for file in files:
             self._verify(key, file)
         self._claim(key, going, touched, files)
@@ -254,13 +257,18 @@ class Forgetting:
         """Say in a new state what is let go of, and where the rest is.
 
         Raises:
-            Conflict: Somebody else packs at this moment.
+            Conflict: Somebody else packs, or tags one of the versions, at this moment.
         """
+        numbers = Numbers(going)
 
         def change(state: State) -> State | None:
+            if state.moved_to is None and any(n in numbers for n in state.tags.values()):
+                raise Conflict(f"Somebody else tags {key}.", hint="Run the command again.")
             if not set(touched) <= set(state.packs):
-                raise Conflict(f"Somebody else packs {key}.", hint="Run the command again.")
+                raise overtaken(key)
             kept = [pack for pack in state.packs if pack not in touched]
+            if any(tuple(subtract(p.numbers, going)) != p.numbers for p in kept if not p.is_plain):
+                raise overtaken(key)
             packs = (*without_numbers(kept, going), *(file.pack for file in files))
             forgotten = tuple(merged([*state.forgotten, *going]))
             after = replace(state, packs=packs, forgotten=forgotten)
@@ -280,6 +288,7 @@ class Forgetting:
             stay = remove_versions(self._backend, self._data_key(key), left)
             self._stay += len(stay)
             finished += len(left) - len(stay)
+            remove_unused(self._backend, key)
         return finished
 
 

@@ -237,6 +237,8 @@ class Packing:
         def change(state: State) -> State | None:
             if any(overlaps(pack, file.pack) for pack in state.packs if not pack.is_plain):
                 return None  # somebody else packs at this moment
+            if any(state.is_forgotten(packed.number) for packed in file.table.versions):
+                return None  # somebody lets go of them, and may be deleting them by now
             before[:] = self._plain_again(state, file)
             others = without_numbers(state.packs, file.pack.numbers)
             return replace(state, packs=(*others, file.pack))

@@ -22,6 +22,8 @@ from nbvc.repository.acts import Act
 from nbvc.repository.backend import Backend
 from nbvc.repository.pack_objects import (
     overlaps,
+    overtaken,
+    packs_in_use,
     put_pack,
     remove_pack,
     remove_unused,
@@ -96,7 +98,7 @@ class Unpacking:
         landed = self._landed(located)
         plain: list[Packed] = []
         for each in located:
-            plain_as = landed.get(each.packed.number) or self._write(self._packs.read(each), each)
+            plain_as = landed.get(each.packed.number) or self._write(self._read(each), each)
             plain.append(replace(each.packed, frame=0, start=0, plain_as=plain_as))
         self._put_back()
         named = {pack.digest for pack in self._claim(plain).packs}
@@ -139,6 +141,10 @@ class Unpacking:
             if said.number in writes and said.write_id == writes[said.number]:
                 landed[said.number] = entry.version_id
         return landed
+
+    def _read(self, located: Located) -> Blob:
+        with packs_in_use(self._backend, self._key, [located.place.pack]):
+            return self._packs.read(located)
 
     def _write(self, blob: Blob, located: Located) -> VersionId:
         stored = self._backend.store.put(
@@ -230,7 +236,7 @@ class Unpacking:
         state = change_by(self._backend, self._key, change, self._act, "unpack")
         packed = [pack for pack in (state.packs if state else ()) if not pack.is_plain]
         if state is None or any(overlaps(pack, table.pack) for pack in packed for table in tables):
-            raise Conflict(f"Somebody else packs {self._key}.", hint="Run the command again.")
+            raise overtaken(self._key)
         return state
 
 

@@ -12,6 +12,7 @@ from nbvc.model import Area, NotebookKey, Version, VersionId
 from nbvc.repository.findings import Kind, Severity
 from nbvc.repository.migration import migrate
 from nbvc.repository.thinning import KeepRules, thin
+from nbvc.stores.base import Create
 from tests.repository.checks import run_check, run_repair
 from tests.repository.packing import (
     LATER,
@@ -239,6 +240,31 @@ def test_what_a_cut_off_run_left_is_deleted_by_the_next(store: MemoryStore) -> N
     assert (report.versions, report.finished) == (0, 1)
     assert hidden.version_id not in plain_ids(store)
     assert run_check(store)[0] == []
+
+
+def test_a_pack_that_a_cut_off_run_left_goes_with_what_it_holds(store: MemoryStore) -> None:
+    """Though no version goes: the next run finds the old pack, which no state names any more."""
+    pack(store)
+    (old,) = pack_keys(store)
+    blob = store.get(old)
+    open_repository(store).set_tag(KEY, "good", 3, act())
+    forget(store, last=1)
+    store.now = lambda: LATER
+    store.put(old, blob.data, mode=Create(), metadata={}, content_type="application/zstd")
+    assert forget(store, last=1)[0].versions == 0
+    assert old not in pack_keys(store)
+    assert_contents(store, (3, 10))
+
+
+def test_a_pack_with_the_only_copy_of_a_version_is_never_unused(store: MemoryStore) -> None:
+    """All states are lost, and a year later somebody packs before anybody repairs."""
+    pack(store)
+    for entry in list(store.list_versions(Layout().states(Area.WORKSPACE, KEY))):
+        store.delete_version(entry.key, entry.version_id)
+    fill(open_repository(store), 12, first=11)
+    pack(store)
+    run_repair(store)
+    assert_contents(store, range(1, 13))
 
 
 def test_no_rule_is_an_error() -> None:
