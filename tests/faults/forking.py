@@ -42,6 +42,11 @@ class Ended:
         return self.exit_code == -9
 
     @property
+    def done(self) -> bool:
+        """Whether it said that it is done, and left nothing for another time."""
+        return self.exit_code == 0 and "still in the store" not in self.stdout
+
+    @property
     def said(self) -> str:
         """What it said, for a message."""
         return f"exit {self.exit_code}: {self.stdout}{self.stderr}"

@@ -87,7 +87,7 @@ def _fail_at(
         if outcome.struck is None:
             return failed
         _check_told(outcome, outcome.struck, trouble.error, world.root)
-        assert_survived(scene, world, clean, done=outcome.exit_code == 0)
+        assert_survived(scene, world, clean, done=outcome.done)
     return failed + 1
 
 

@@ -96,7 +96,7 @@ def _strike(
     often = "from" if for_ever else "at"
     print(f"{fault.name} {often} request {at}: {outcome.struck}: {outcome.said}")  # noqa: T201
     _check_said(outcome, must_pass=fault.passes and not for_ever)
-    done = outcome.exit_code == 0 and not outcome.waits
+    done = outcome.done and not outcome.waits
     assert_survived(scene, world, clean, done=done)
     return True
 
