@@ -67,6 +67,9 @@ ROWS: Mapping[str, tuple[str, ...]] = {
     "check": ("check", "--read-data"),
     "repair": ("repair", "--apply"),
     "migrate": ("migrate", "{target}"),
+    "pack": ("pack", "--older-than", "0", "--keep-newest", "1", "--apply"),
+    "unpack": ("unpack", "--apply"),
+    "forget": ("forget", "mine.ipynb", "--keep-last", "1", "--apply"),
     "doctor": ("doctor",),
     "config get": ("config", "get", "endpoint_url"),
     "config set": ("config", "set", "author", "ada"),
@@ -94,6 +97,9 @@ TYPED = (
     ("check", "{url}"),
     ("repair", "{url}"),
     ("migrate", "{url}"),
+    ("pack", "{url}"),
+    ("unpack", "{url}"),
+    ("forget", "{url}", "--keep-last", "1"),
     ("doctor", "{url}"),
     ("config", "list", "--store", "{url}"),
 )
@@ -175,7 +181,7 @@ def assert_clean(data: bytes, where: str, *, cells_allowed: bool = False) -> Non
 
 
 def prepare(cli: CommandLine, *init: str) -> None:
-    """Make a workspace with versions, a tag, a published notebook and unsaved changes."""
+    """Make a workspace with versions, a tag, a published notebook, a pack and unsaved changes."""
     cli("init", *init, "--namespace", "team/nb")
     for data in (ONE, TWO):
         cli.write("mine.ipynb", data)
@@ -183,6 +189,7 @@ def prepare(cli: CommandLine, *init: str) -> None:
     cli.write("other.ipynb", ONE)
     cli("save")
     cli("publish", "other.ipynb")
+    cli(*ROWS["pack"])
     cli("tag", "mine.ipynb@v2", "two")
     cli.write("mine.ipynb", THREE)
 
