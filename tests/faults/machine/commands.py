@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from nbvc.errors import (
@@ -68,8 +69,91 @@ def migrate(world: World, who: str) -> Steps:
                 shelf.record(version)
     for version in world.versions():
         version.version_id = None
+        version.packed = version.elsewhere = False
     world.folders[who].known.clear()
     return ()
+
+
+def pack(world: World, who: str, path: str, keep_newest: int) -> Steps:
+    """``nbvc pack PATH --apply``, of versions of any age."""
+    yield from _deliver(world, who)
+    notebook = world.notebook(path)
+    if not notebook.drafts.exists:
+        raise NotebookNotFound("")
+    current = [each.drafts.current for each in world.notebooks.values()]
+    recorded = [version for version in notebook.drafts.log() if version.number]
+    cold = [
+        version
+        for version in recorded[max(keep_newest, 1) :]
+        if not (_is_named(notebook, version) or version.packed or version in current)
+    ]
+    for _, versions in groupby(reversed(cold), key=lambda version: version.home):
+        for version in versions:
+            version.packed, version.elsewhere = True, False
+        yield
+    return (len(cold),)
+
+
+def unpack(world: World, who: str, path: str) -> Steps:
+    """``nbvc unpack PATH --apply``."""
+    yield from _deliver(world, who)
+    shelf = world.notebook(path).drafts
+    if not shelf.exists:
+        raise NotebookNotFound("")
+    unpacked = 0
+    for home in dict.fromkeys([*(version.home for version in shelf.records), path]):
+        there, versions = world.notebook(home).drafts, world.packed_in(home)
+        if versions and there.current is None:
+            there.current = versions[-1]  # until what was on top is on top again
+            yield
+            there.current = None
+        for version in versions:
+            version.packed, version.elsewhere = False, True
+        unpacked += len(versions)
+        yield
+    return (unpacked,)
+
+
+def forget(world: World, who: str, path: str, last: int) -> Steps:
+    """``nbvc forget PATH --apply``, with ``--keep-last``, or with ``--keep-tagged`` for none."""
+    yield from _deliver(world, who)
+    notebook = world.notebook(path)
+    if not notebook.drafts.exists:
+        raise NotebookNotFound("")
+    if notebook.drafts.moved_to is not None:
+        raise NotebookNotFound("")
+    recorded = [version for version in notebook.drafts.log() if version.number]
+    going = [
+        version
+        for version in recorded[max(last, 1) :]
+        if not (_is_named(notebook, version) or _is_needed(world, path, version))
+    ]
+    for version in going:
+        version.let_go, version.packed = True, False
+    yield
+    return (len(going),)
+
+
+def _is_named(notebook: Notebook, version: Version) -> bool:
+    published = notebook.published.current
+    is_published = published is not None and published.source is version
+    return is_published or version.number in notebook.tags.values()
+
+
+def _is_needed(world: World, path: str, version: Version) -> bool:
+    """Whether another name of a notebook needs what is not named under this one."""
+    shelf = world.notebook(path).drafts
+    if version in shelf.shared:
+        return True
+    for home in {each.home for each in shelf.records} - {path}:
+        other = world.notebook(home)
+        published = other.published.current
+        if published is not None and published.source is version:
+            return True
+        is_used = other.drafts.moved_to is None and version in other.drafts.records
+        if is_used and (version in other.drafts.records[-1:] or _is_named(other, version)):
+            return True
+    return False
 
 
 def foreign(world: World, path: str, data: bytes) -> Steps:
@@ -310,6 +394,8 @@ def _record(shelf: Shelf, version: Version, base: Version | None) -> Steps:
 def _adopt(shelf: Shelf, mine: Version | None) -> Steps:
     """Bring a removed notebook back, and give what has no number one."""
     if shelf.removed or shelf.moved_to:
+        if shelf.moved_to:
+            shelf.shared = list(shelf.records)
         shelf.removed, shelf.moved_to = False, None
         yield
     for version in shelf.unrecorded_before(mine):
@@ -387,6 +473,7 @@ def _link(notebook: Notebook, other: Notebook, copy: Version, newest: Version) -
     target.stored = [each for each in target.stored if each.number is None]
     target.records = list(source.records)
     target.removed, target.moved_to = False, None
+    target.shared = list(source.shared)
     other.tags = dict(notebook.tags)
     yield
     copy.number = (newest.number or 0) + 1

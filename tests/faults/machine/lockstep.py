@@ -54,8 +54,13 @@ refs = st.one_of(
 )
 # The saves, which matter most, make few requests.
 places = st.integers(1, 3) | st.integers(1, 12)
-strikes = st.builds(Strike, kind=st.sampled_from(list(Kind)), at=places, again=st.booleans())
+kinds = st.sampled_from(list(Kind))
+strikes = st.builds(Strike, kind=kinds, at=places, again=st.booleans())
 mishaps = st.none() | strikes | strikes
+# Those that make a history smaller make many.
+far_places = st.integers(1, 40)
+far_strikes = st.builds(Strike, kind=kinds, at=far_places, again=st.just(value=True))
+far_mishaps = st.none() | far_strikes | far_strikes
 
 
 class Lockstep(RuleBasedStateMachine):
@@ -88,6 +93,7 @@ class Lockstep(RuleBasedStateMachine):
         )
         # In one thread the n-th request is the same one each time.
         patch.setattr("nbvc.repository.core.REMOTE_WORKERS", 1)
+        patch.setattr("nbvc.repository.packing.AT_ONCE", 1)
         makers = {
             "embedded": lambda n: LocalStore(root / f"store-{n}", create=True),
             "S3": type(self).new_bucket(self._exit, patch, root),
@@ -215,6 +221,27 @@ class Lockstep(RuleBasedStateMachine):
         """Give a number to everything that has none."""
         who = self._present(who)
         self._run(strike, who, partial(commands.repair, who=who), "repair")
+
+    @rule(who=people, path=paths, keep_newest=st.integers(0, 2), strike=far_mishaps)
+    def pack(self, who: str, path: str, keep_newest: int, strike: Strike | None) -> None:
+        """Move old versions together."""
+        who = self._present(who)
+        command = partial(commands.pack, who=who, path=path, keep_newest=keep_newest)
+        self._run(strike, who, command, "pack", path, keep_newest, finish=True)
+
+    @rule(who=people, path=paths, strike=far_mishaps)
+    def unpack(self, who: str, path: str, strike: Strike | None) -> None:
+        """Make what is packed plain again."""
+        who = self._present(who)
+        command = partial(commands.unpack, who=who, path=path)
+        self._run(strike, who, command, "unpack", path, finish=True)
+
+    @rule(who=people, path=paths, last=st.integers(0, 2), strike=far_mishaps)
+    def forget(self, who: str, path: str, last: int, strike: Strike | None) -> None:
+        """Let go of old versions."""
+        who = self._present(who)
+        command = partial(commands.forget, who=who, path=path, last=last)
+        self._run(strike, who, command, "forget", path, last, finish=True)
 
     @rule(strike=mishaps)
     def clone(self, strike: Strike | None) -> None:

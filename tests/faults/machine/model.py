@@ -31,6 +31,10 @@ class Version:
         number: Its number, once it has a record.
         source: What it is a copy of, for a rename or a publication.
         version_id: What the store calls it, once that was seen.
+        home: The path under which its bytes lie.
+        packed: Whether they are in a pack.
+        elsewhere: Whether they were in one and are plain again, under another version ID.
+        let_go: Whether somebody let go of it.
     """
 
     data: bytes = field(repr=False)
@@ -41,6 +45,15 @@ class Version:
     number: int | None = None
     source: Version | None = None
     version_id: str | None = None
+    home: str = ""
+    packed: bool = False
+    elsewhere: bool = False
+    let_go: bool = False
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether the store lists it under the version ID that its record names."""
+        return not (self.packed or self.elsewhere or self.let_go)
 
     @property
     def is_foreign(self) -> bool:
@@ -58,18 +71,22 @@ class Shelf:
     """The versions of one notebook in one area.
 
     Attributes:
+        path: The present name.
         records: Those with a number, in the order of the numbers; also from under earlier names.
         stored: Those under the present name, in the order in which the store got them.
         current: The one that a plain reader of the key sees; ``None``: there is none, or a marker.
         removed: Whether the notebook is said to be removed.
         moved_to: The name that it is said to have now.
+        shared: What the notebook that it was renamed to has too, while it is one again.
     """
 
+    path: str = ""
     records: list[Version] = field(default_factory=list)
     stored: list[Version] = field(default_factory=list)
     current: Version | None = None
     removed: bool = False
     moved_to: str | None = None
+    shared: list[Version] = field(default_factory=list)
 
     @property
     def exists(self) -> bool:
@@ -88,8 +105,11 @@ class Shelf:
 
     def log(self) -> list[Version]:
         """Return its versions, newest first; one without a number before the next older one."""
-        left, log = deque(reversed(self.stored)), []
+        left = deque(version for version in reversed(self.stored) if version.is_listed)
+        log = []
         for record in reversed(self.records):
+            if record.let_go:
+                continue
             while left and not (left[0].number and left[0].number < (record.number or 0)):
                 listed = left.popleft()
                 if listed.number is None:
@@ -101,6 +121,7 @@ class Shelf:
 
     def write(self, version: Version) -> None:
         """Store *version*, without a number."""
+        version.home = self.path
         self.stored.append(version)
         self.current = version
 
@@ -214,7 +235,7 @@ class World:
 
     def notebook(self, path: str) -> Notebook:
         """Return the notebook at *path*, which may be new."""
-        return self.notebooks.setdefault(path, Notebook())
+        return self.notebooks.setdefault(path, Notebook(drafts=Shelf(path=path)))
 
     def versions(self) -> Iterator[Version]:
         """Yield all versions in the store."""
@@ -222,6 +243,16 @@ class World:
             for shelf in (notebook.drafts, notebook.published):
                 yield from shelf.records
                 yield from (version for version in shelf.stored if version.number is None)
+
+    def packed_in(self, path: str) -> list[Version]:
+        """Return what is packed of what lies under a name, lowest number first."""
+        found = {
+            id(version): version
+            for notebook in self.notebooks.values()
+            for version in notebook.drafts.records
+            if version.home == path and version.packed
+        }
+        return sorted(found.values(), key=lambda version: version.number or 0)
 
     def ask_number(self, folder: Folder, path: str) -> None:
         """Ask for the number of what was cloned: so it may turn out to be the newest one."""
@@ -239,6 +270,9 @@ class World:
                 "log": [_shown(version, notebook) for version in notebook.drafts.log()],
                 "published": [_shown(version, None) for version in notebook.published.log()],
                 "tags": dict(sorted(notebook.tags.items())),
+                "packed": sorted(
+                    {version.number for version in self.packed_in(path) if version.number}
+                ),
                 "listed": notebook.drafts.current is not None,
                 "published now": notebook.published.current is not None,
                 "moved to": notebook.drafts.moved_to,

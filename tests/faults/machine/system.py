@@ -6,23 +6,28 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from nbvc.environment import Environment
 from nbvc.errors import NbvcError, NotebookNotFound
+from nbvc.manifest.runs import merged
 from nbvc.model import Area, Digest, NotebookKey, Version, WriteId
 from nbvc.refs import parse_selector
 from nbvc.repository import Repository
+from nbvc.repository.findings import Kind
+from nbvc.repository.packing import PackRules
 from nbvc.repository.settings import StoreSettings, read_settings
 from nbvc.repository.states import read_state
+from nbvc.repository.thinning import KeepRules
 from nbvc.stores.base import Overwrite, Store
 from nbvc.workspace.cloning import clone
 from nbvc.workspace.core import Workspace
 from nbvc.workspace.migrating import migrate_workspace
 from nbvc.workspace.session import Session
+from nbvc.workspace.shrinking import in_workspace
 from tests.conftest import make_workspace
 from tests.faults.machine.commands import Ref
 from tests.faults.machine.line import Crash, Line, Strike
@@ -30,6 +35,8 @@ from tests.faults.machine.model import PATHS
 from tests.repository.support import DictCache
 
 NAMESPACE = "team/notebooks"
+ANY_AGE = timedelta(days=-100_000)
+LEFT_BEHIND = {Kind.UNUSED_PACK, Kind.FORGOTTEN_VERSION}
 Outcome = tuple[Any, ...]
 """What a command said: ``("ok", ...)``, ``("error", name of the class)`` or ``("crash",)``."""
 
@@ -175,6 +182,27 @@ class System:
                 pass
         return (repair.report.mended, len(repair.report.remaining))
 
+    def pack(self, who: str, path: str, keep_newest: int) -> Outcome:
+        """``nbvc pack --apply``, of versions of any age, whatever the clocks say."""
+        rules = PackRules(older_than=ANY_AGE, keep_newest=keep_newest, now=self.now)
+        with self._open(who) as workspace:
+            place = in_workspace(workspace, path, everything=False)
+            reports = list(place.pack(rules, apply=True))
+        assert not any(report.locked or report.skipped for report in reports)
+        return (sum(report.versions for report in reports),)
+
+    def unpack(self, who: str, path: str) -> Outcome:
+        """``nbvc unpack --apply``."""
+        with self._open(who) as workspace:
+            return (sum(report.versions for report in workspace.unpack(path, apply=True)),)
+
+    def forget(self, who: str, path: str, last: int) -> Outcome:
+        """``nbvc forget --apply``."""
+        rules = KeepRules(last=last, tagged=not last, zone=UTC)
+        with self._open(who) as workspace:
+            (report,) = workspace.forget(path, rules=rules, apply=True)
+        return (report.versions,)
+
     def foreign(self, path: str, data: bytes) -> Outcome:
         """Write as another tool would: the bytes, and nothing else."""
         self.store.put(
@@ -266,11 +294,15 @@ class System:
         return {each.path: (each.state, each.number, each.latest) for each in status.notebooks}
 
     def findings(self, who: str) -> list[tuple[str, str]]:
-        """Run ``nbvc check --read-data``; return the kinds of the findings and their notebooks."""
+        """Run ``nbvc check --read-data``; return the kinds of the findings and their notebooks.
+
+        But for what a command that was cut off left, and a later one removes.
+        """
         with self._open(who) as workspace:
             return sorted(
                 (str(found.kind), (found.key or "").removeprefix(f"{NAMESPACE}/"))
                 for found in workspace.check(read_data=True)
+                if found.kind not in LEFT_BEHIND
             )
 
     @contextmanager
@@ -313,6 +345,16 @@ class System:
             "log": [self._shown(repository, version) for version in log],
             "published": [self._shown(repository, version) for version in published],
             "tags": dict(sorted(state.tags.items())) if state else {},
+            "packed": [
+                number
+                for first, last in merged(
+                    run
+                    for pack in (state.packs if state else ())
+                    for run in pack.numbers
+                    if not pack.is_plain
+                )
+                for number in range(first, last + 1)
+            ],
             "listed": f"workspace/{key}" in current,
             "published now": f"published/{key}" in current,
             "moved to": moved_to.removeprefix(f"{NAMESPACE}/") if moved_to else None,

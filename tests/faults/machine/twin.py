@@ -131,6 +131,10 @@ class Twin:
             ):
                 for version in shelf.log():
                     ledger.acknowledge(key, version.data, version.number, area=area)
+            for version in notebook.drafts.records:
+                if version.let_go:
+                    ledger.acknowledge(key, version.data)
+                    ledger.forget(key, version.number or 0, version.data)
             for name in TAGS:
                 ledger.tag(key, name, notebook.tags.get(name))
         return ledger
@@ -196,7 +200,7 @@ class Twin:
         assert new <= 1, f"{new} versions more wait"
         for gone in known.values():
             shelf = self.world.notebook(gone.path).drafts
-            held = [version.data for version in shelf.log() if version.number]
+            held = [version.data for version in shelf.records]  # perhaps let go of since
             assert gone.version.data in held, f"what waited of {gone.path} is lost"
         return queue
 
@@ -234,11 +238,14 @@ class Twin:
     def _version(self, folder: Folder, path: str, base: Base) -> Version:
         if base.write_id is not None:
             return next(w.version for w in folder.outbox if w.write_id == base.write_id)
-        log = self.world.notebook(path).drafts.log()
+        shelf = self.world.notebook(path).drafts
+        log = [*shelf.log(), *(version for version in shelf.records if version.let_go)]
         alike = [version for version in log if Digest.of(version.data) == base.digest]
         # After a migration, the version ID is still that of the former store.
         found = [version for version in alike if version.version_id == base.version_id]
         found += [version for version in alike if version.number == base.number]
+        if not found and base.number is None and alike:
+            return Version(data=alike[0].data, version_id=base.version_id)  # of the former store
         assert found, f"{path} is based on {base.number}, which is not in the log"
         return found[0]
 
