@@ -204,6 +204,24 @@ def test_a_missed_target_is_the_exit_status(
     assert {"command", "commit", "machine", "load before", "load after"} <= found.keys()
 
 
+def test_a_run_that_is_stopped_keeps_the_rows_that_it_has(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The file is written after each benchmark."""
+
+    def stopped(_: Surroundings) -> list[Row]:
+        raise KeyboardInterrupt
+
+    two = main.Family(about="two", benchmarks=(lambda _: [Row(what="x")], stopped))
+    monkeypatch.setattr(main, "FAMILIES", {"two": two})
+    monkeypatch.setenv("NBVC_TEST_S3_URL", "")
+    monkeypatch.setenv("NO_PROXY", "")
+    file = tmp_path / "result.json"
+    with pytest.raises(KeyboardInterrupt):
+        main.main(["--json", str(file)])
+    assert [row["what"] for row in json.loads(file.read_text())["rows"]] == ["x"]
+
+
 def test_an_unknown_family_is_a_usage_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -92,17 +92,16 @@ def main(arguments: list[str]) -> int:
     # Requests to the loopback address must not go through a proxy of the machine.
     os.environ["NO_PROXY"] = "127.0.0.1"
     about = describe(arguments)
-    rows = [
-        row
-        for name in options.only or FAMILIES
-        for benchmark in FAMILIES[name].benchmarks
-        for row in measured(name, benchmark, options)
-    ]
-    about["load after"] = load()
+    rows: list[Row] = []
+    for name in options.only or FAMILIES:
+        for benchmark in FAMILIES[name].benchmarks:
+            rows += measured(name, benchmark, options)
+            about["load after"] = load()
+            if options.json:
+                # After each, for a long run may be stopped.
+                options.json.write_text(reporting.document(about, rows))
     print("\n".join(f"{name}: {value}" for name, value in about.items()), end="\n\n")
     print(reporting.markdown(rows) if options.markdown else reporting.table(rows))
-    if options.json:
-        options.json.write_text(reporting.document(about, rows))
     return 1 if any(row.met is False for row in rows) else 0
 
 
