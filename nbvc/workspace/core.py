@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property, partial
@@ -67,6 +68,7 @@ class Workspace(Maintenance):
         self.folder = session.folder
         self.delivered: list[Delivered] = []
         self._index: Index | None = None
+        self._opening = threading.Lock()
         self._repository: Repository | None = None
 
     @classmethod
@@ -183,10 +185,11 @@ class Workspace(Maintenance):
     @property
     def index(self) -> Index:
         """What is remembered here, opened when it is first needed."""
-        if self._index is None:
-            binding = f"{self.store_setting}\n{self.namespace}"
-            self._index = Index(self.folder / CONTROL_FOLDER / INDEX_FILE, binding)
-        return self._index
+        with self._opening:  # a new one that two threads make at once would be in use by the other
+            if self._index is None:
+                binding = f"{self.store_setting}\n{self.namespace}"
+                self._index = Index(self.folder / CONTROL_FOLDER / INDEX_FILE, binding)
+            return self._index
 
     def key(self, path: str | Path) -> NotebookKey:
         """Return the notebook key of the file at *path*, which need not exist.
