@@ -54,9 +54,11 @@ def test_what_comes_after_the_store_failed_waits(failing: Workspace) -> None:
     assert results[1].error is results[2].error
 
 
-def test_what_was_saved_before_the_store_refused_is_reported(failing: Workspace) -> None:
+def test_what_was_saved_before_the_store_refused_is_reported(
+    failing: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The first notebook is saved, the refused one and those after it carry the one error."""
-    failing.repository.store.error = AccessDenied("You may not.")
+    monkeypatch.setattr(FailingStore, "error", AccessDenied("You may not."))
     for name in ("a", "b", "c"):
         (failing.folder / f"{name}.ipynb").write_bytes(notebook(code(name)))
     with pytest.raises(SomeFailed) as caught:
@@ -67,9 +69,11 @@ def test_what_was_saved_before_the_store_refused_is_reported(failing: Workspace)
     assert caught.value.exit_code == AccessDenied.exit_code
 
 
-def test_store_that_saved_nothing_is_the_error(failing: Workspace) -> None:
+def test_store_that_saved_nothing_is_the_error(
+    failing: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where no notebook was saved, the store's own error says it all."""
-    failing.repository.store.error = AccessDenied("You may not.")
+    monkeypatch.setattr(FailingStore, "error", AccessDenied("You may not."))
     (failing.folder / "b.ipynb").write_bytes(notebook(code("b")))
     (failing.folder / "c.ipynb").write_bytes(notebook(code("c")))
     with pytest.raises(AccessDenied):
