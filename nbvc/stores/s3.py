@@ -237,8 +237,8 @@ class S3Store:
             reply = self._client.get_object(
                 Bucket=self.bucket, Key=full_key, ChecksumMode="ENABLED", **version(version_id)
             )
-            found = head_values(key, reply)
             with closing(reply["Body"]) as stream:
+                found = head_values(key, reply)
                 if room is None or found["size_bytes"] <= LARGE_BYTES:
                     return Blob(**found, data=stream.read())
                 return Blob(**found, data=spool(room, stream.iter_chunks(CHUNK_BYTES)))

@@ -94,7 +94,8 @@ def _size_rows(compared: Sequence[Compared], size: str) -> list[Row]:
             worst.our_sizes[size],
             NBDIME,
             worst.their_sizes[size],
-            at_most=LARGER,
+            # What a person reads are cells and operations; bytes are only told.
+            at_most=LARGER if size != "bytes" else None,
             note=f"{worst.name}; {larger} of {len(compared)} pairs are more than 5 % larger",
         ),
     ]
