@@ -20,7 +20,7 @@ _MODULES = {
     "push": "delivering",
     "log": "history",
     "show": "history",
-    "diff": "history",
+    "diff": "comparing",
     "checkout": "history",
     "publish": "sharing",
     "unpublish": "sharing",

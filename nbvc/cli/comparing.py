@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from nbvc.workspace.comparing import Comparison, Side
 
 
+def register(app: typer.Typer) -> None:
+    """Add the command to *app*."""
+    app.command()(diff)
+
+
 def diff(
     context: typer.Context,
     arguments: Annotated[

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nbvc.cli.comparing import diff
 from nbvc.cli.context import (
     REF_COMPLETION,
     JsonOption,
@@ -36,7 +35,6 @@ def register(app: typer.Typer) -> None:
     app.command()(status)
     app.command()(log)
     app.command()(show)
-    app.command()(diff)
     app.command()(checkout)
 
 

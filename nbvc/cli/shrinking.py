@@ -54,7 +54,7 @@ def pack(
     apply: ApplyOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Move old versions together into packs, which take a fraction of the room.
+    """Move old versions together, where they take a fraction of the room.
 
     \b
     nbvc pack
@@ -104,7 +104,7 @@ def unpack(
     apply: ApplyOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Make packed versions plain files again, for other tools to read.
+    """Make packed versions plain files again.
 
     \b
     nbvc unpack mine.ipynb
