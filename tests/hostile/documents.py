@@ -140,7 +140,7 @@ REFUSED_STATES: dict[str, Members] = {
     "gone without measure": {"gone": [[1, HUGE]]},
     "gone from -1": {"gone": [[-1, 1]]},
     "a number as gone": {"gone": 5},
-    "format 2": {"format": 2},
+    "format 3": {"format": 3},
 }
 """Members of a state that make it none."""
 
