@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import tempfile
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
@@ -68,6 +67,8 @@ def spool(folder: Path | None, chunks: Iterable[bytes]) -> memoryview:
     """
     if folder is None:
         raise CannotSpool
+    import tempfile  # it takes longer to import than a short command has to spare
+
     try:
         make_folder(folder, mode=0o700)
         file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115

@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NewType, Self
 
 from nbvc.errors import InvalidKey
+from nbvc.values import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime

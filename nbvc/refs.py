@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from nbvc.errors import InvalidRef
 from nbvc.model import MIN_DIGEST_PREFIX, NOTEBOOK_SUFFIX
+from nbvc.values import dataclass
 
 MAX_REF_LENGTH = 4_096
 MIN_DASHED_ID_LENGTH = 16

@@ -6,19 +6,20 @@ import ast
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-VALUES = frozenset({"errors", "model", "lazy"})
+VALUES = frozenset({"errors", "model", "lazy", "values"})
 PURE = frozenset({"notebook", "refs", "manifest", "diffing"})
 DISK = frozenset({"durable", "faults", "looking", "mapped"})
 BELOW_REPOSITORY = VALUES | PURE | DISK | {"environment", "text", "stores"}
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "errors": frozenset(),
+    "values": frozenset(),
     "durable": frozenset(),
     "faults": frozenset(),
     "looking": frozenset({"errors"}),
     "mapped": frozenset({"durable", "errors", "model"}),
     "lazy": frozenset(),
-    "model": frozenset({"errors"}),
+    "model": frozenset({"errors", "values"}),
     "environment": VALUES,
     "text": VALUES,
     "notebook": VALUES | {"text"},

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nbvc.errors import InvalidInput, NotebookNotFound
 from nbvc.model import Area, NotebookKey, Version
 from nbvc.refs import LATEST, AsOf, Ref, Selector, parse_ref
 from nbvc.text import typed
+from nbvc.values import dataclass
 from nbvc.workspace.targets import is_url
 
 if TYPE_CHECKING:

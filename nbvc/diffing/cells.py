@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nbvc.diffing.effort import Effort
@@ -13,6 +12,7 @@ from nbvc.diffing.likeness import ROUGHLY, Likeness
 from nbvc.diffing.matching import MAX_PAIRS, best_path
 from nbvc.notebook.aligning import Gap, Level, anchor, longest_increasing, unique_pairs
 from nbvc.notebook.pairing import Pair
+from nbvc.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence

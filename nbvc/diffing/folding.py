@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import zip_longest
 from typing import Any
 
 from nbvc.diffing.likeness import common_start
 from nbvc.notebook.summary import describe_size, size_of
 from nbvc.text import counted, printable_line
+from nbvc.values import dataclass
 
 MAX_QUOTED = 60
 """Longest piece of a text that is quoted, in characters."""

@@ -5,8 +5,9 @@ Which line became which is what the diff says. Everything is bounded, and made s
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from nbvc.diffing.view import Hunk, Line
 from nbvc.diffing.words import Marks, marks_between, marks_of
 from nbvc.notebook.aligning import Gap, Level, Matches, match_ends
 from nbvc.text import printable
+from nbvc.values import dataclass
 
 CONTEXT_LINES = 3
 """Lines that are the same, shown before and after what changed."""
@@ -51,7 +53,7 @@ class SourceChange:
     cut: int = 0
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclasses.dataclass(slots=True, kw_only=True)
 class Room:
     """How much one view may still show."""
 

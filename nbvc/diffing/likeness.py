@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from nbvc.values import dataclass
 
 if TYPE_CHECKING:
     from nbvc.diffing.effort import Effort

@@ -7,7 +7,6 @@ no moved cells: those that were taken out in one place and put in at another are
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nbvc.diffing.cells import align_cells
@@ -21,6 +20,7 @@ from nbvc.diffing.folding import (
 from nbvc.diffing.hunks import Room, SourceChange, change_source, whole_source
 from nbvc.diffing.view import CellView, Kind, View
 from nbvc.text import counted, printable_line
+from nbvc.values import dataclass
 
 if TYPE_CHECKING:
     from nbvc.diffing.options import DiffOptions

@@ -5,8 +5,6 @@ The index tree mirrors the data tree, so one prefix per person covers both (see 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from nbvc.errors import InvalidKey
 from nbvc.model import (
     MAX_KEY_BYTES,
@@ -17,6 +15,7 @@ from nbvc.model import (
     NotebookKey,
     check_key_path,
 )
+from nbvc.values import dataclass
 
 INDEX_FOLDER = ".nbvc"
 STORE_FILE = f"{INDEX_FOLDER}/store.json"

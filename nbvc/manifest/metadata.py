@@ -7,7 +7,6 @@ message is shortened here (the record has all of it).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
 from typing import TypeVar
@@ -16,6 +15,7 @@ from urllib.parse import quote, unquote
 from nbvc.manifest.sealing import format_time, parse_time
 from nbvc.model import MAX_NUMBER, Digest, VersionId, WriteId
 from nbvc.stores.base import WRITE_ID
+from nbvc.values import dataclass
 
 _T = TypeVar("_T")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +26,7 @@ from nbvc.manifest.sealing import (
 )
 from nbvc.manifest.states import Pack
 from nbvc.model import Area, Data, Digest, NotebookKey, VersionId, WriteId
+from nbvc.values import dataclass
 
 MIB = 1024 * 1024
 MAX_PLAIN_FRAME_BYTES = 64 * MIB

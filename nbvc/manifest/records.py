@@ -7,7 +7,6 @@ reads give a long history: 15 copies in most, 255 in every 256th, 4,095 in every
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -23,6 +22,7 @@ from nbvc.manifest.sealing import (
     unseal,
 )
 from nbvc.model import Area, Changes, Digest, NotebookKey, Record, Source, WriteId
+from nbvc.values import dataclass
 
 STRIDE, WIDE_STRIDE, WIDEST_STRIDE = 16, 256, 4096
 MAX_AUTHOR_LENGTH = 200

@@ -6,7 +6,7 @@ The sequence of states is also the audit trail: each says who did what, and when
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from nbvc.manifest.sealing import (
     unseal,
 )
 from nbvc.model import Digest, NotebookKey, WriteId
+from nbvc.values import dataclass
 
 MAX_TAGS = 1_000
 MAX_SEGMENTS = 1_000

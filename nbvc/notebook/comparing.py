@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from nbvc.model import Changes
 from nbvc.notebook.pairing import pair_cells
+from nbvc.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Self
 
 from nbvc.model import Data
 from nbvc.notebook.reading import DEFAULT_NAME, read_cells
+from nbvc.values import dataclass
 
 if TYPE_CHECKING:
     from msgspec import Raw

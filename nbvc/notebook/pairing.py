@@ -6,10 +6,10 @@ Linear but for one sort: cells are paired by what is unique to them, never each 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nbvc.notebook.aligning import Gap, Level, longest_increasing, match_ends, unique_pairs
+from nbvc.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

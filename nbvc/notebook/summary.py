@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nbvc.notebook.reading import (
@@ -12,6 +11,7 @@ from nbvc.notebook.reading import (
     read_values,
 )
 from nbvc.text import printable, printable_line
+from nbvc.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

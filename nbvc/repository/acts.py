@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from nbvc.manifest.records import MAX_AUTHOR_LENGTH, MAX_MESSAGE_LENGTH, RecordFile
 from nbvc.model import Changes, Data, Digest, Source, VersionId, WriteId
+from nbvc.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

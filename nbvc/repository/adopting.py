@@ -7,7 +7,7 @@ of a writer who is at work at this very moment.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache, partial
 from itertools import dropwhile, islice, takewhile
@@ -25,6 +25,7 @@ from nbvc.repository.records import FROM_ONE, Manifest, RecordMaker, Start
 from nbvc.repository.repeats import Repeats, adoption_id
 from nbvc.repository.states import change_by, read_state
 from nbvc.stores.base import Stored, VersionEntry
+from nbvc.values import dataclass
 
 ADOPTION_LIMIT = 1_000
 """Unindexed versions that one save adopts at most, the newest ones."""

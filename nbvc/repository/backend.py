@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from nbvc.model import Area, Data
 from nbvc.repository.lock import Lock
 from nbvc.repository.parallel import Parallel
 from nbvc.stores.base import Capabilities, RetainUntil, Store
+from nbvc.values import dataclass
 
 
 class Cache(Protocol):

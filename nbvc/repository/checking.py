@@ -7,7 +7,7 @@ the number of notebooks.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from nbvc.repository.backend import Backend
 from nbvc.repository.examining import Examination
@@ -15,6 +15,7 @@ from nbvc.repository.findings import Finding, Severity
 from nbvc.repository.settings_check import check_settings
 from nbvc.repository.surveying import Scope, Survey, Surveyed
 from nbvc.repository.verifying import Reading, Verifier, is_drawn
+from nbvc.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

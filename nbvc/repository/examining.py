@@ -11,7 +11,7 @@ here they are put together, with the links between them: tags, and earlier names
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from functools import partial
 from itertools import pairwise
@@ -30,6 +30,7 @@ from nbvc.repository.index_objects import group, look_again, read
 from nbvc.repository.sequence import newest_number
 from nbvc.repository.transfer import entries_of
 from nbvc.stores.base import VersionEntry
+from nbvc.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

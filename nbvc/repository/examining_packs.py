@@ -7,7 +7,7 @@ the versions as if they had never been packed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -19,6 +19,7 @@ from nbvc.repository.backend import Backend
 from nbvc.repository.findings import Finding, Kind
 from nbvc.repository.packed_store import packs_of
 from nbvc.stores.base import VersionEntry
+from nbvc.values import dataclass
 
 SETTLED_AFTER = timedelta(days=1)
 """Age, by the store's clock against ours, up to which a pack that no state names may be in the

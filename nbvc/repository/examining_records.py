@@ -7,7 +7,7 @@ their size, and an ETag that is a hash of their bytes.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
 from nbvc.errors import IntegrityError, StoreMisconfigured
@@ -19,6 +19,7 @@ from nbvc.repository.backend import Backend
 from nbvc.repository.findings import Finding, Kind
 from nbvc.repository.index_objects import IndexObject, look_again, read, without
 from nbvc.repository.record_evidence import Evidence, Seen
+from nbvc.values import dataclass
 
 MAX_MISSING_NAMED = 100
 """Missing records of one gap that are named one by one; a longer gap is one finding."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from nbvc.errors import IntegrityError, StoreMisconfigured
 from nbvc.manifest.layout import entry_key
@@ -12,6 +12,7 @@ from nbvc.model import Area, Digest, NotebookKey
 from nbvc.repository.backend import Backend
 from nbvc.repository.findings import Finding, Kind
 from nbvc.repository.index_objects import Content, IndexObject, look_again, read, without
+from nbvc.values import dataclass
 
 QUICK_STATES = 64
 """The newest states, which are always read; all of them where every byte is."""

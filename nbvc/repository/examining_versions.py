@@ -7,7 +7,7 @@ save at this moment, so each is looked at again before it counts.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -26,6 +26,7 @@ from nbvc.repository.repeats import adoption_id
 from nbvc.repository.sequence import newest_number
 from nbvc.repository.transfer import entries_of
 from nbvc.stores.base import VersionEntry
+from nbvc.values import dataclass
 
 NULL = VersionId("null")
 """Version ID of what a store keeps without versioning."""

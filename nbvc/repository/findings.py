@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from nbvc.model import Area, NotebookKey, VersionId
+from nbvc.values import dataclass
 
 
 class Severity(StrEnum):

@@ -8,7 +8,7 @@ chain of hashes stays whole. What a run that was cut off has left undone, the ne
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 
 from nbvc.errors import Conflict, IntegrityError, VersionNotFound
@@ -35,6 +35,7 @@ from nbvc.repository.shared_versions import SHARED, SharedVersions
 from nbvc.repository.states import change_by, read_state
 from nbvc.repository.thinning import KeepRules, Kept, thin
 from nbvc.repository.transfer import entries_of
+from nbvc.values import dataclass
 
 LOCKED = "locked"
 

@@ -7,13 +7,13 @@ tool wrote over it or deleted it: the oldest version is the one that was claimed
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from nbvc.errors import IntegrityError, VersionNotFound
 from nbvc.manifest.layout import entry_key, entry_number
 from nbvc.repository.backend import Backend
 from nbvc.repository.transfer import entries_of
 from nbvc.stores.base import VersionEntry
+from nbvc.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

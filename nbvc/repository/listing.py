@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import chain
@@ -13,6 +12,7 @@ from nbvc.model import NOTEBOOK_SUFFIX, Area, Digest, NotebookKey, VersionId
 from nbvc.repository.backend import Backend
 from nbvc.repository.records import Manifest
 from nbvc.repository.states import read_state
+from nbvc.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from nbvc.errors import InvalidInput
 from nbvc.stores.base import LockMode, RetainUntil
+from nbvc.values import dataclass
 
 MAX_DAYS = 36_500
 """S3's limit, 100 years (Amazon S3 User Guide, "Object Lock considerations")."""

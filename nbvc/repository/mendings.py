@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 
 from nbvc.model import Area, NotebookKey, VersionId
+from nbvc.values import dataclass
 
 
 class MendingKind(StrEnum):

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from dataclasses import dataclass
 
 from nbvc.errors import InvalidInput
 from nbvc.model import Area, NotebookKey
@@ -25,6 +24,7 @@ from nbvc.repository.state_transfer import check_states, copy_marker, copy_state
 from nbvc.repository.states import read_state
 from nbvc.repository.traffic import Progress, Stopped, Traffic
 from nbvc.repository.transfer import Family, Route, Transfer, entries_of
+from nbvc.values import dataclass
 
 __all__ = ["MigrationReport", "Progress", "migrate"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
@@ -34,6 +34,7 @@ from nbvc.repository.states import change_by, read_state
 from nbvc.repository.traffic import Traffic, read_ahead
 from nbvc.repository.transfer import entries_of
 from nbvc.stores.base import Blob
+from nbvc.values import dataclass
 
 AT_ONCE = 2
 """Notebooks that are packed at the same time: each has a frame and a pack in memory."""

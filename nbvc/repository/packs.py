@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from nbvc.errors import IntegrityError, StoreMisconfigured, VersionNotFound
@@ -26,6 +26,7 @@ from nbvc.model import Area, Digest, NotebookKey, VersionId
 from nbvc.repository.backend import Backend
 from nbvc.repository.states import read_state
 from nbvc.stores.base import Blob, Head, VersionEntry
+from nbvc.values import dataclass
 
 MAX_TABLES_KEPT = 64
 MAX_FRAMES_KEPT = 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from nbvc.errors import NotebookNotFound, VersionNotFound
 from nbvc.manifest.metadata import Provenance, to_metadata
@@ -13,6 +13,7 @@ from nbvc.repository.backend import Backend
 from nbvc.repository.records import Manifest
 from nbvc.repository.resolving import no_bytes
 from nbvc.repository.states import change_state
+from nbvc.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

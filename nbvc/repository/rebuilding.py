@@ -7,7 +7,7 @@ Mostly the very record comes out, and the hash that the next one names proves it
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from nbvc.errors import IntegrityError, InvalidNotebook, NotFound, StoreMisconfigured
@@ -30,6 +30,7 @@ from nbvc.repository.backend import Backend
 from nbvc.repository.history import find_record
 from nbvc.repository.records import RecordMaker
 from nbvc.stores.base import VersionEntry
+from nbvc.values import dataclass
 
 MAX_OUTLINES = 8
 """Outlines of versions that are kept in memory: most notebooks are based on the one before."""

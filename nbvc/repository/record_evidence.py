@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
 from nbvc.errors import IntegrityError, StoreMisconfigured
@@ -29,6 +28,7 @@ from nbvc.model import Digest, Record, VersionId
 from nbvc.repository.backend import Backend
 from nbvc.repository.index_objects import Content, IndexObject, read, runs
 from nbvc.stores.base import VersionEntry
+from nbvc.values import dataclass
 
 
 class Evidence:

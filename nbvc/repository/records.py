@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 from nbvc.errors import Conflict, IntegrityError, VersionNotFound
@@ -20,6 +19,7 @@ from nbvc.manifest.records import (
 from nbvc.model import Area, Digest, NotebookKey, Record
 from nbvc.repository import sequence
 from nbvc.repository.backend import Backend
+from nbvc.values import dataclass
 
 RecordMaker = Callable[[int, Digest | None], Record]
 """Makes a record from its number and the hash of the record before it."""

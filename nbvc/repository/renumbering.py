@@ -8,12 +8,13 @@ is left stays empty.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from nbvc.manifest.metadata import Provenance
 from nbvc.model import MAX_NUMBER, Record, VersionId
 from nbvc.repository.adopting import LOOKBACK
 from nbvc.stores.base import VersionEntry
+from nbvc.values import dataclass
 
 MAX_EMPTY = 10_000
 """Numbers in a row that get a record that says that they are lost; more were forged."""

@@ -8,7 +8,7 @@ a repair that was cut off is finished by the next one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from nbvc.errors import IntegrityError, NotFound, PreconditionFailed
 from nbvc.repository.acts import Act
@@ -23,6 +23,7 @@ from nbvc.repository.repairing_renames import RenameFinder
 from nbvc.repository.repairing_settings import SettingsRepair
 from nbvc.repository.repairing_states import StateRepair
 from nbvc.repository.surveying import Scope, Survey, Surveyed
+from nbvc.values import dataclass
 
 MAX_ROUNDS = 4
 """How often one notebook is examined and mended: a mended record may show that a tag is right."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from nbvc.manifest.states import Pack, State
@@ -15,6 +15,7 @@ from nbvc.repository.index_objects import read
 from nbvc.repository.mendings import Mending, MendingKind, Step
 from nbvc.repository.placing import put_in_place
 from nbvc.stores.base import VersionEntry
+from nbvc.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

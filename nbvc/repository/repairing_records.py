@@ -7,7 +7,7 @@ was; one of which nothing is left is made again from its version.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from nbvc.errors import IntegrityError, StoreMisconfigured, VersionNotFound
@@ -28,6 +28,7 @@ from nbvc.repository.records import FROM_ONE, Manifest, RecordMaker, Start
 from nbvc.repository.renumbering import MAX_EMPTY, Numbering, Renumbering
 from nbvc.repository.states import read_state
 from nbvc.stores.base import VersionEntry
+from nbvc.values import dataclass
 
 RECORD_FAULTS = frozenset({Kind.DAMAGED_RECORD, Kind.MISSING_RECORD, Kind.ALTERED_RECORD})
 

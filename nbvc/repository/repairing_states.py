@@ -6,7 +6,7 @@ States are an audit trail: none is taken away, and what a repair changes it says
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from nbvc.errors import IntegrityError, StoreMisconfigured
@@ -25,6 +25,7 @@ from nbvc.repository.records import Manifest
 from nbvc.repository.repairing_packs import PackPlan, with_packs
 from nbvc.repository.repairing_records import RecordPlan
 from nbvc.repository.states import read_state
+from nbvc.values import dataclass
 
 STATE_FAULTS = frozenset({Kind.DAMAGED_STATE, Kind.MISSING_STATE})
 

@@ -6,7 +6,7 @@ A crash in between leaves an unindexed version, which readers show and the next 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from nbvc.errors import PreconditionFailed, VersionNotFound
@@ -20,6 +20,7 @@ from nbvc.repository.records import Manifest, RecordMaker
 from nbvc.repository.states import read_state
 from nbvc.stores.base import NOTEBOOK_TYPE, Create, Overwrite, PutMode, Replace, Stored
 from nbvc.stores.landing import find_write
+from nbvc.values import dataclass
 
 _FindEqual = Callable[[int], Known | None]
 

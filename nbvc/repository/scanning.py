@@ -7,7 +7,7 @@ memory grows with one notebook and never with their number.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import groupby
 
 from nbvc.errors import IntegrityError, InvalidKey
@@ -15,6 +15,7 @@ from nbvc.model import Area, NotebookKey
 from nbvc.repository.backend import Backend
 from nbvc.repository.transfer import entries_of
 from nbvc.stores.base import VersionEntry
+from nbvc.values import dataclass
 
 Group = tuple[NotebookKey, list[VersionEntry]]
 

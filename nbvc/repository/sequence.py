@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
@@ -18,6 +17,7 @@ from nbvc.manifest.layout import entry_key, entry_number
 from nbvc.model import MAX_NUMBER, VersionId, WriteId
 from nbvc.repository.backend import Backend
 from nbvc.stores.base import WRITE_ID, Create, Overwrite, VersionEntry
+from nbvc.values import dataclass
 
 CONTENT_TYPE = "application/json"
 MAX_CLAIMS = 200

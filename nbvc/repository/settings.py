@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,7 @@ from nbvc.stores.base import (
     Store,
     Stored,
 )
+from nbvc.values import dataclass
 
 if TYPE_CHECKING:
     from nbvc.model import VersionId

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 
 from nbvc.errors import Conflict, IntegrityError
@@ -17,6 +17,7 @@ from nbvc.manifest.records import WIDEST_STRIDE, RecordFile, carried, check_chai
 from nbvc.manifest.states import State
 from nbvc.model import Digest, NotebookKey, Record
 from nbvc.repository.records import Manifest, Start
+from nbvc.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ here. Nothing is written, and memory does not grow with the number of notebooks.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from nbvc.errors import IntegrityError, NotebookNotFound
@@ -20,6 +20,7 @@ from nbvc.repository.lock_check import unlocked
 from nbvc.repository.published_copies import differing
 from nbvc.repository.resolving import no_notebook
 from nbvc.repository.scanning import Scanned, scan, scan_one
+from nbvc.values import dataclass
 
 BOTH = (Area.WORKSPACE, Area.PUBLISHED)
 

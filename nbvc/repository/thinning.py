@@ -7,11 +7,11 @@ many versions as it says, the newest first, and a version stays if any rule keep
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from nbvc.errors import InvalidInput
 from nbvc.model import Version
+from nbvc.values import dataclass
 
 LATEST_KEPT = "latest"
 TAGGED, PUBLISHED = "tagged", "published"

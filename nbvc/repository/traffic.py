@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Self, TypeVar
 
 from nbvc.model import Area, NotebookKey
 from nbvc.repository.parallel import Parallel
+from nbvc.values import dataclass
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from itertools import chain, islice, takewhile
 
@@ -25,6 +25,7 @@ from nbvc.repository.states import read_state
 from nbvc.repository.stays import Appender, Stay, agrees, find_stays, provenance_of, read_up
 from nbvc.repository.traffic import Traffic, read_ahead
 from nbvc.stores.base import NOTEBOOK_TYPE, Blob, Overwrite, Store, VersionEntry
+from nbvc.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ again; and a new state names a table of their new IDs, by which they are found f
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import takewhile
 from typing import TypeVar
 
@@ -34,6 +34,7 @@ from nbvc.repository.repeats import adoption_id
 from nbvc.repository.states import change_by, read_state
 from nbvc.repository.transfer import entries_of
 from nbvc.stores.base import NOTEBOOK_TYPE, WRITE_ID, Blob, Overwrite, VersionEntry
+from nbvc.values import dataclass
 
 MAX_PUT_BACK = 20
 

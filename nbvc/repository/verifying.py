@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 
 from nbvc.errors import IntegrityError, VersionNotFound
@@ -13,6 +13,7 @@ from nbvc.model import Area, Digest, NotebookKey, Record
 from nbvc.repository.backend import Backend
 from nbvc.repository.findings import Finding, Kind
 from nbvc.stores.base import VersionEntry
+from nbvc.values import dataclass
 
 LARGE_BYTES = 16 * 1024 * 1024
 """Notebooks larger than this are read one at a time, so that memory holds one of them at most."""

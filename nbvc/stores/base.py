@@ -7,9 +7,11 @@ contract suite (``tests/stores/contract.py``) over every implementation.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
+
+from nbvc.values import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -6,11 +6,11 @@ All functions take a connection and raise ``sqlite3.Error``; the caller owns the
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nbvc.model import Digest, VersionId
+from nbvc.values import dataclass
 
 if TYPE_CHECKING:
     import sqlite3

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -12,6 +11,7 @@ from urllib.parse import unquote
 from nbvc.errors import InvalidInput, InvalidKey
 from nbvc.model import check_key_path
 from nbvc.stores.base import Capabilities
+from nbvc.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

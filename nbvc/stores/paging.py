@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from nbvc.errors import StoreError
+from nbvc.values import dataclass
 
 if TYPE_CHECKING:
     from nbvc.stores.base import VersionEntry

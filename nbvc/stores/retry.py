@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from nbvc.errors import (
@@ -18,6 +17,7 @@ from nbvc.errors import (
 from nbvc.stores.base import WRITE_ID
 from nbvc.stores.landing import find_write
 from nbvc.stores.paging import Paged
+from nbvc.values import dataclass
 
 if TYPE_CHECKING:
     from nbvc.model import Data, VersionId

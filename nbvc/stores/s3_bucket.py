@@ -6,7 +6,7 @@ Saves and reads need none of this; ``nbvc init`` and ``nbvc doctor`` do.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +18,7 @@ from nbvc.stores.base import LockMode
 from nbvc.stores.s3_call import Call
 from nbvc.stores.s3_errors import translated
 from nbvc.stores.s3_lifecycle import LifecycleRule, parse_rules
+from nbvc.values import dataclass
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Self
 
 from nbvc.errors import CredentialsExpired, InvalidConfig, OutcomeUnknown
 from nbvc.text import typed
+from nbvc.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

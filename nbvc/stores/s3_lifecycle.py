@@ -7,8 +7,9 @@ a delete marker on top of an object, and ``NoncurrentVersionExpiration`` destroy
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from nbvc.values import dataclass
 
 ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 """Storage classes whose objects must be restored before they can be read."""

@@ -18,12 +18,13 @@ import threading
 from base64 import b64decode, b64encode
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nbvc.errors import IntegrityError, Interrupted, NbvcError
 from nbvc.stores.s3_errors import translated
 from nbvc.stores.s3_wire import body, checksums, required
+from nbvc.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nbvc import errors as e
 from nbvc.stores.s3_call import Call, bad_bucket_name, credentials_expired, outcome_unknown
+from nbvc.values import dataclass
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from nbvc import looking
@@ -24,6 +24,7 @@ from nbvc.repository.settings import StoreSettings, prepare, set_lock
 from nbvc.stores.base import Capabilities, Store
 from nbvc.stores.opening import find_bucket
 from nbvc.text import typed
+from nbvc.values import dataclass
 from nbvc.workspace.core import EMBEDDED_FOLDER, Workspace
 from nbvc.workspace.files import find_notebooks, make_folder, write_file
 from nbvc.workspace.session import Session

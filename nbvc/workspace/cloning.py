@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import chain
@@ -28,6 +27,7 @@ from nbvc.refs import LATEST, AsOf, Selector, parse_ref
 from nbvc.repository import Repository
 from nbvc.repository.settings import read_settings
 from nbvc.stores.base import Blob
+from nbvc.values import dataclass
 from nbvc.workspace.binding import bind, check_binding, default_namespace, usable_folder
 from nbvc.workspace.checkout import base_of
 from nbvc.workspace.choosing import find_workspace

@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from nbvc import __version__
+from nbvc.values import dataclass
 
 if TYPE_CHECKING:
     from nbvc.diffing import Diff, DiffOptions, Notebook, View

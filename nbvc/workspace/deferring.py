@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from nbvc.errors import NbvcError, StoreUnavailable
 from nbvc.model import NotebookKey
+from nbvc.values import dataclass
 from nbvc.workspace.index import Base, Entry
 from nbvc.workspace.outbox import Waiting, failure_of
 from nbvc.workspace.results import SaveResult

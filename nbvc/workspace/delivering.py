@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from nbvc.errors import AccessDenied, IntegrityError, NbvcError, NotFound, Store
 from nbvc.model import Area, Data, NotebookKey, Record, WriteId
 from nbvc.repository import Act, Draft, Known
 from nbvc.repository.records import Manifest
+from nbvc.values import dataclass
 from nbvc.workspace.index import Base, Entry
 from nbvc.workspace.outbox import Waiting, busy, failure_of
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 from nbvc.errors import NbvcError
+from nbvc.values import dataclass
 
 
 class Health(StrEnum):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property
 
 from nbvc.environment import Environment
@@ -11,6 +10,7 @@ from nbvc.errors import AccessDenied, IntegrityError, NbvcError
 from nbvc.manifest.layout import SCRATCH_PREFIX
 from nbvc.repository.settings import StoreSettings, probe
 from nbvc.stores.base import WRITE_ID, Capabilities, Overwrite, Store, Stored
+from nbvc.values import dataclass
 from nbvc.workspace.diagnosis import Diagnosis, unknown, warning, well
 
 _DATA = bytes(range(256)) * 4

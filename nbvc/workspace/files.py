@@ -8,7 +8,6 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -28,6 +27,7 @@ from nbvc.faults import Fault, fault_of_system
 from nbvc.mapped import LARGE_BYTES, CannotSpool, chunks_of, spool
 from nbvc.model import CONTROL_FOLDERS, NOTEBOOK_SUFFIX, Data, Digest, NotebookKey
 from nbvc.text import typed
+from nbvc.values import dataclass
 
 _NOT_THERE = {Fault.ABSENT, Fault.IN_THE_WAY}
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}

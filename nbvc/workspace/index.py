@@ -9,7 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from nbvc.faults import Fault, fault_of_sqlite
 from nbvc.manifest.records import RecordFile, decode, encode
 from nbvc.model import Digest, VersionId, WriteId
 from nbvc.text import typed
+from nbvc.values import dataclass
 from nbvc.workspace.files import Stamp
 
 if TYPE_CHECKING:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from nbvc.repository.migration import MigrationReport, Progress, migrate
+from nbvc.values import dataclass
 from nbvc.workspace.binding import (
     Ask,
     Ready,

@@ -19,7 +19,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from nbvc.manifest.sealing import FORMAT, MALFORMED, format_time, parse_time, se
 from nbvc.mapped import read_mapped
 from nbvc.model import Changes, Data, Digest, NotebookKey, VersionId, WriteId
 from nbvc.text import typed
+from nbvc.values import dataclass
 from nbvc.workspace.files import create_file, explained, make_folder, sweep, write_file
 from nbvc.workspace.owning import Owner
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from nbvc.errors import NbvcError
 from nbvc.model import Changes, Digest, NotebookKey, Version, VersionId
+from nbvc.values import dataclass
 from nbvc.workspace.outbox import Failure, Waiting
 
 

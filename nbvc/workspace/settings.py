@@ -11,7 +11,6 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from nbvc.errors import AccessDenied, InvalidConfig, InvalidKey, NbvcError
 from nbvc.model import check_key_path
 from nbvc.stores.opening import ConnectionOptions
 from nbvc.text import typed
+from nbvc.values import dataclass
 from nbvc.workspace.files import make_folder, write_file
 
 CONTROL_FOLDER = ".nbvc"

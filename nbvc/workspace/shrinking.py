@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain
 from pathlib import Path
@@ -17,6 +16,7 @@ from nbvc.repository.acts import Act
 from nbvc.repository.packing import PackRules
 from nbvc.repository.settings import read_settings
 from nbvc.repository.surveying import Scope, nothing_there
+from nbvc.values import dataclass
 from nbvc.workspace import scopes
 
 if TYPE_CHECKING:

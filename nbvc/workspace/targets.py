@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -14,6 +13,7 @@ from nbvc.model import NOTEBOOK_SUFFIX, Area, NotebookKey, check_key_path
 from nbvc.refs import Name, Selector, parse_selector
 from nbvc.stores.local_errors import FILE_NAME
 from nbvc.stores.opening import parse_folder
+from nbvc.values import dataclass
 
 MAX_ROOT_DEPTH = 6
 
