@@ -433,7 +433,7 @@ def test_the_rows_of_the_diff_name_the_pairs_that_miss() -> None:
         None,
         True,
         None,
-        True,
+        None,
     ]
     bad = [compared("a", 501, 900, 100), compared("b", 20, 600, 106, patches=False)]
     found = diffing.summary(bad, 5)

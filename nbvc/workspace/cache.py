@@ -7,12 +7,14 @@ import hashlib
 import os
 from pathlib import Path
 
+from nbvc.durable import sweep
 from nbvc.mapped import read_mapped
 from nbvc.model import Data
 
 _LARGEST_SHARE = 4
 _SWEEPING_PREFIXES = ("00", "40", "80", "c0")  # one write in 64
 _SWEEP_TO = 0.9
+_WRITING = "writing"
 
 
 class DiskCache:
@@ -28,6 +30,7 @@ class DiskCache:
     def __init__(self, folder: Path, limit_bytes: int) -> None:
         self._folder = folder
         self._limit_bytes = limit_bytes
+        self._has_swept = False
 
     def get(self, name: str) -> Data | None:
         """Return what was kept under *name*, or ``None``. Large bytes stay on disk."""
@@ -44,9 +47,16 @@ class DiskCache:
         if len(data) > self._limit_bytes // _LARGEST_SHARE:
             return
         path = self._path(name)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        # All lie in one folder, where the next process finds what a killed one left.
+        writing = self._folder / _WRITING
+        temporary = writing / f"{path.parent.name}{path.name}.{os.getpid()}.tmp"
         with contextlib.suppress(OSError):
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (path.parent, writing):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not self._has_swept:
+                self._has_swept = True
+                # Who writes at this very moment loses a file that is only kept for speed.
+                sweep(writing, "*.tmp", writing.stat().st_mtime_ns)
             temporary.write_bytes(data)
             temporary.replace(path)
         if path.parent.name in _SWEEPING_PREFIXES:
