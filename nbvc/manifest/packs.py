@@ -30,7 +30,10 @@ from nbvc.values import dataclass
 
 MIB = 1024 * 1024
 MAX_PLAIN_FRAME_BYTES = 64 * MIB
-"""Of a frame, unpacked: what can be unpacked in 50 ms."""
+"""Of a frame, unpacked: what a reader must be ready for."""
+
+FULL_FRAME_BYTES = 48 * MIB
+"""Of a frame, unpacked, as they are made here: what is unpacked in less than 50 ms."""
 
 MAX_FRAME_BYTES = 16 * MIB
 """Of a frame as it is stored: what reading any version costs at most."""
@@ -45,7 +48,7 @@ MAX_PACKED_VERSIONS = 2_048
 """In one pack, so that its table is read in milliseconds."""
 
 TRAILER_BYTES = 16
-_LEVEL = 9
+_LEVEL = 10
 _SKIPPABLE = 0x184D2A50
 """The first of the magic numbers of skippable frames (RFC 8878, section 3.1.2)."""
 _TRAILER = struct.Struct("<IIQ")
@@ -178,7 +181,7 @@ class Packer:
             size = len(version[1])
             if size > MAX_VERSION_BYTES:
                 continue
-            full = plain_bytes + size > MAX_PLAIN_FRAME_BYTES
+            full = plain_bytes + size > FULL_FRAME_BYTES
             if waiting and (full or len(waiting) == MAX_PACKED_VERSIONS):
                 yield from self._compressed(waiting)
                 waiting, plain_bytes = [], 0

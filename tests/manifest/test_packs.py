@@ -103,7 +103,7 @@ def test_versions_that_resemble_each_other_take_little_more_than_one() -> None:
 
 def test_frames_and_packs_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each limit in turn: plain bytes of a frame, packed bytes of a frame, of a pack, versions."""
-    monkeypatch.setattr(packs, "MAX_PLAIN_FRAME_BYTES", 1_000)
+    monkeypatch.setattr(packs, "FULL_FRAME_BYTES", 1_000)
     monkeypatch.setattr(packs, "MAX_FRAME_BYTES", 400)
     monkeypatch.setattr(packs, "MAX_PACK_BYTES", 900)
     monkeypatch.setattr(packs, "MAX_VERSION_BYTES", 600)
