@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Self
 
 from nbvc.errors import StoreNotFound
@@ -297,8 +297,10 @@ class Repository:
             return work.run() if apply else work.preview()
 
         cold = chain.from_iterable(self._backend.parallel.map(find, keys))
-        with closing(Parallel(packing.AT_ONCE)) as pool:
-            yield from pool.map(pack, cold)
+        first = list(islice(cold, packing.AT_ONCE))
+        # For a single one, a thread would only be in the way.
+        with closing(Parallel(len(first))) as pool:
+            yield from pool.map(pack, chain(first, cold))
 
     def unpack(
         self, keys: Iterable[NotebookKey], act: Act, *, apply: bool
