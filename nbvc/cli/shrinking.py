@@ -74,11 +74,9 @@ def pack(
     if json:
         state.output.emit(describing.shrunk(reports, applied=apply))
         return
-    versions, plain, packed, stay = (
-        sum(getattr(report, name) for report in reports)
-        for name in ("versions", "plain_bytes", "packed_bytes", "locked")
+    versions, plain, packed, stay, finished = _totals(
+        reports, "versions", "plain_bytes", "packed_bytes", "locked", "finished"
     )
-    finished = sum(report.finished for report in reports)
     say = state.output.say
     if finished:
         verb = "Removed" if apply else "Would remove"
@@ -119,9 +117,7 @@ def unpack(
     if json:
         state.output.emit(describing.shrunk(reports, applied=apply))
         return
-    versions, plain = (
-        sum(getattr(report, name) for report in reports) for name in ("versions", "plain_bytes")
-    )
+    versions, plain = _totals(reports, "versions", "plain_bytes")
     if not versions:
         state.output.say("Nothing is packed.")
     elif apply:
@@ -184,9 +180,21 @@ def forget(
     if json:
         state.output.emit(describing.forgotten(reports, applied=apply))
         return
-    versions, freed, finished, stay = (
-        sum(getattr(report, name) for report in reports)
-        for name in ("versions", "freed_bytes", "finished", "locked")
+    if _summarize_forgotten(state, reports, apply=apply):
+        options = _options(
+            ("--keep-last", keep_last, 0),
+            ("--keep-daily", keep_daily, 0),
+            ("--keep-weekly", keep_weekly, 0),
+            ("--keep-monthly", keep_monthly, 0),
+        )
+        tagged = " --keep-tagged" if keep_tagged else ""
+        _hint(state, "forget", path, f"{options}{tagged}", everything=everything)
+
+
+def _summarize_forgotten(state: State, reports: list[ForgetReport], *, apply: bool) -> bool:
+    """Say what was deleted, or would be; return whether something is left to be done."""
+    versions, freed, finished, stay = _totals(
+        reports, "versions", "freed_bytes", "finished", "locked"
     )
     say = state.output.say
     if stay:
@@ -203,14 +211,7 @@ def forget(
             f"Would delete {count(versions, 'version')} of {count(len(reports))}, "
             f"which frees about {size(freed)}. Nothing was changed."
         )
-        options = _options(
-            ("--keep-last", keep_last, 0),
-            ("--keep-daily", keep_daily, 0),
-            ("--keep-weekly", keep_weekly, 0),
-            ("--keep-monthly", keep_monthly, 0),
-        )
-        tagged = " --keep-tagged" if keep_tagged else ""
-        _hint(state, "forget", path, f"{options}{tagged}", everything=everything)
+    return bool(versions) and not apply
 
 
 @contextmanager
@@ -244,6 +245,12 @@ def _shown(
                 for parts in line(report):
                     state.output.data(*parts)
     return found
+
+
+def _totals(reports: Iterable[object], *names: str) -> list[int]:
+    """Return the sum of each of these numbers of *reports*."""
+    listed = list(reports)
+    return [sum(getattr(report, name) for report in listed) for name in names]
 
 
 def _packed_line(state: State, apply: bool) -> Callable[[PackReport], Iterator[Line]]:

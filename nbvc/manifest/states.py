@@ -113,6 +113,11 @@ class State:
         """Return whether somebody has let go of *number*."""
         return _holds(self.forgotten, number)
 
+    @property
+    def filled_packs(self) -> tuple[Pack, ...]:
+        """The packs that hold the bytes of versions, and do not only say where they are plain."""
+        return tuple(pack for pack in self.packs if not pack.is_plain)
+
     def is_packed(self, number: int) -> bool:
         """Return whether *number* is to be found by a pack."""
         return any(_holds(pack.numbers, number) for pack in self.packs)

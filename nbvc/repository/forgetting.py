@@ -7,6 +7,7 @@ chain of hashes stays whole. What a run that was cut off has left undone, the ne
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -21,10 +22,11 @@ from nbvc.repository.acts import Act
 from nbvc.repository.backend import Backend
 from nbvc.repository.history import History
 from nbvc.repository.pack_objects import (
+    filled_packs,
     overtaken,
     packs_in_use,
     put_pack,
-    remove_pack,
+    remove_packs,
     remove_unused,
     remove_versions,
     without_numbers,
@@ -92,7 +94,7 @@ class Forgetting:
         """Return what :meth:`run` would do."""
         freed = 0
         for key, versions in self._by_name():
-            packed = _real_packs(read_state(self._backend, Area.WORKSPACE, key))
+            packed = filled_packs(read_state(self._backend, Area.WORKSPACE, key))
             in_packs = Numbers(run for pack in packed for run in pack.numbers)
             freed += sum(v.size_bytes for v in versions if v.number not in in_packs)
             freed += sum(self._share(key, pack, versions) for pack in packed)
@@ -155,8 +157,7 @@ class Forgetting:
                 head = self._backend.store.head(data_key, each.version.version_id)
             except (VersionNotFound, IntegrityError):
                 return each
-            is_locked = head.locked_until is not None and head.locked_until > self._act.now
-            return replace(each, reasons=(LOCKED,)) if is_locked else each
+            return replace(each, reasons=(LOCKED,)) if head.is_locked(self._act.now) else each
 
         return list(self._backend.parallel.map(look, kept))
 
@@ -175,12 +176,13 @@ class Forgetting:
         """Let go of versions under one name; return how many bytes that frees."""
         going = runs_of(self._numbers(versions))
         state = read_state(self._backend, Area.WORKSPACE, key)
-        touched = [p for p in _real_packs(state) if tuple(subtract(p.numbers, going)) != p.numbers]
-        again = self._plain_again(key, state, going)
+        touched = [p for p in filled_packs(state) if tuple(subtract(p.numbers, going)) != p.numbers]
+        plain_again = self._packs.plain_again(Area.WORKSPACE, key, state)
+        again = {packed.version_id: plain_as for packed, plain_as in plain_again}
         with packs_in_use(self._backend, key, touched):
             files = self._packed_anew(key, touched, going)
         for file in files:
-            self._verify(key, file)
+            deque(self._packs.verify(self._packs.place(Area.WORKSPACE, key, file.pack)), maxlen=0)
         self._claim(key, going, touched, files)
         plain = self._plain(key)
         free = [again.get(v.version_id, v.version_id) for v in versions]
@@ -188,10 +190,7 @@ class Forgetting:
         stay = remove_versions(self._backend, self._data_key(key), free)
         self._stay += len(stay)
         named = {file.pack.digest for file in files}
-        for pack in touched:
-            if pack.digest not in named:
-                place = self._packs.place(Area.WORKSPACE, key, pack)
-                remove_pack(self._backend, place.object_key)
+        remove_packs(self._backend, key, [pack for pack in touched if pack.digest not in named])
         remove_unused(self._backend, key)
         freed = sum(plain[version_id] for version_id in free if version_id not in stay)
         before, after = (sum(p.size_bytes for p in ps) for ps in (touched, [f.pack for f in files]))
@@ -204,20 +203,6 @@ class Forgetting:
         """Return the plain versions under a name, and their sizes."""
         listed = entries_of(self._backend.store, self._data_key(key))
         return {e.version_id: e.size_bytes for e in listed if not e.is_delete_marker}
-
-    def _plain_again(
-        self, key: NotebookKey, state: State | None, going: Runs
-    ) -> dict[VersionId, VersionId]:
-        """Return under which version IDs those are plain that were packed once."""
-        if state is None:
-            return {}
-        numbers = Numbers(going)
-        return {
-            packed.version_id: packed.plain_as
-            for _, table in self._packs.tables(Area.WORKSPACE, key, state)
-            for packed in table.versions
-            if packed.plain_as is not None and packed.number in numbers
-        }
 
     def _packed_anew(self, key: NotebookKey, packs: Sequence[Pack], going: Runs) -> list[PackFile]:
         """Store what stays of *packs* in new ones."""
@@ -238,15 +223,6 @@ class Forgetting:
             put_pack(self._backend, self._packs, key, file, self._act)
             files.append(replace(file, data=b""))
         return files
-
-    def _verify(self, key: NotebookKey, file: PackFile) -> None:
-        place = self._packs.place(Area.WORKSPACE, key, file.pack)
-        for packed, digest in self._packs.verify(place):
-            if digest != packed.digest:
-                raise IntegrityError(
-                    f"v{packed.number} in the {place.what} is not what was packed.",
-                    hint="Nothing was deleted. Run the command again.",
-                )
 
     def _claim(
         self,
@@ -317,7 +293,3 @@ def leftovers(backend: Backend, key: NotebookKey) -> list[VersionId]:
 
     found = zip(listed, backend.parallel.map(number_of, listed), strict=True)
     return [version_id for version_id, number in found if number in forgotten]
-
-
-def _real_packs(state: State | None) -> list[Pack]:
-    return [pack for pack in (state.packs if state is not None else ()) if not pack.is_plain]

@@ -28,7 +28,7 @@ def unlocked(backend: Backend, examination: Examination, now: datetime) -> Itera
         head = backend.store.head(newest.key, newest.version_id)
     except VersionNotFound:
         return
-    if head.locked_until is not None and head.locked_until > now:
+    if head.is_locked(now):
         return
     record = next(
         (r for r in examination.records.records.values() if r.version_id == newest.version_id), None

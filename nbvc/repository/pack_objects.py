@@ -18,7 +18,7 @@ from nbvc.errors import (
 from nbvc.manifest.metadata import DIGEST
 from nbvc.manifest.packs import Packed, PackFile
 from nbvc.manifest.runs import Numbers, Runs, subtract
-from nbvc.manifest.states import Pack
+from nbvc.manifest.states import Pack, State
 from nbvc.model import Area, NotebookKey, VersionId
 from nbvc.repository.acts import Act
 from nbvc.repository.backend import Backend
@@ -50,6 +50,11 @@ def put_pack(
             content_type=PACK_TYPE,
         )
     return place
+
+
+def filled_packs(state: State | None) -> tuple[Pack, ...]:
+    """Return the packs that hold the bytes of versions, by a state; none where there is none."""
+    return state.filled_packs if state is not None else ()
 
 
 def overtaken(key: NotebookKey) -> Conflict:
@@ -88,11 +93,17 @@ def remove_versions(
     return {stays for stays in backend.parallel.map(remove, version_ids) if stays is not None}
 
 
-def remove_pack(backend: Backend, object_key: str) -> None:
+def _remove(backend: Backend, object_key: str) -> None:
     """Delete a pack that no state names any more. Idempotent."""
     with suppress(AccessDenied):  # locked by a rule of the bucket: it is in nobody's way
         for entry in list(entries_of(backend.store, object_key)):
             backend.store.delete_version(object_key, entry.version_id)
+
+
+def remove_packs(backend: Backend, key: NotebookKey, packs: Iterable[Pack]) -> None:
+    """Delete packs that no state names any more. Idempotent."""
+    for pack in packs:
+        _remove(backend, backend.layout.pack_key(Area.WORKSPACE, key, pack.digest))
 
 
 def remove_unused(backend: Backend, key: NotebookKey) -> int:
@@ -128,7 +139,7 @@ def remove_unused(backend: Backend, key: NotebookKey) -> int:
         if held and not lost and (is_old or is_let_go):
             unused.append(entry.key)
     for object_key in unused:
-        remove_pack(backend, object_key)
+        _remove(backend, object_key)
     return len(unused)
 
 

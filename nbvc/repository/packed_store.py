@@ -196,11 +196,6 @@ def known_otherwise(
     Raises:
         IntegrityError: The table that names them is damaged.
     """
-    if state is None or not any(pack.is_plain for pack in state.packs):
+    if state is None or not state.packs:
         return frozenset()
-    return frozenset(
-        packed.plain_as
-        for _, table in packs_of(backend).tables(area, key, state)
-        for packed in table.versions
-        if packed.plain_as is not None
-    )
+    return frozenset(again for _, again in packs_of(backend).plain_again(area, key, state))

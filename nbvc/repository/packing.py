@@ -22,13 +22,14 @@ from nbvc.repository.acts import Act
 from nbvc.repository.backend import Backend
 from nbvc.repository.history import History
 from nbvc.repository.pack_objects import (
+    filled_packs,
     overlaps,
     put_pack,
     remove_unused,
     remove_versions,
     without_numbers,
 )
-from nbvc.repository.packs import PackPlace, Packs
+from nbvc.repository.packs import PackPlace, Packs, not_packed
 from nbvc.repository.records import Manifest
 from nbvc.repository.states import change_by, read_state
 from nbvc.repository.traffic import Traffic, read_ahead
@@ -131,7 +132,7 @@ def find_cold(backend: Backend, key: NotebookKey, rules: PackRules) -> list[Cold
 def _cold(backend: Backend, key: NotebookKey, versions: Sequence[Version]) -> Cold | None:
     state = read_state(backend, Area.WORKSPACE, key)
     packs = state.packs if state is not None else ()
-    packed = Numbers(run for pack in packs if not pack.is_plain for run in pack.numbers)
+    packed = Numbers(run for pack in filled_packs(state) for run in pack.numbers)
     again = Numbers(run for pack in packs if pack.is_plain for run in pack.numbers)
     data_key = backend.layout.data_key(Area.WORKSPACE, key)
     listed = list(entries_of(backend.store, data_key))
@@ -165,16 +166,16 @@ class Packing:
         self._cold, self._act = cold, act
         self._data_key = backend.layout.data_key(Area.WORKSPACE, cold.key)
         self._digests = {v.number: v.digest for v in (*cold.versions, *cold.unfinished)}
+        self._small = [v for v in cold.versions if v.size_bytes <= MAX_VERSION_BYTES]
         self._report = PackReport(key=cold.key)
 
     def preview(self) -> PackReport:
         """Return what :meth:`run` would do, but for the length of the packs."""
-        small = [v for v in self._cold.versions if v.size_bytes <= MAX_VERSION_BYTES]
         return PackReport(
             key=self._cold.key,
-            versions=len(small),
-            plain_bytes=sum(version.size_bytes for version in small),
-            skipped=len(self._cold.versions) - len(small),
+            versions=len(self._small),
+            plain_bytes=sum(version.size_bytes for version in self._small),
+            skipped=len(self._cold.versions) - len(self._small),
             finished=len(self._cold.unfinished),
         )
 
@@ -196,11 +197,10 @@ class Packing:
 
     def _loaded(self) -> Generator[Loaded, None, None]:
         """Yield the versions that can be packed, with their bytes."""
-        small = [v for v in self._cold.versions if v.size_bytes <= MAX_VERSION_BYTES]
-        self._count(skipped=len(self._cold.versions) - len(small))
-        traffic = Traffic(versions_total=len(small), progress=None)
+        self._count(skipped=len(self._cold.versions) - len(self._small))
+        traffic = Traffic(versions_total=len(self._small), progress=None)
         for version, blob in read_ahead(
-            small,
+            self._small,
             self._read,
             size_of=lambda version: version.size_bytes,
             parallel=self._backend.parallel,
@@ -209,7 +209,7 @@ class Packing:
             digest = None if blob is None else Digest.of(blob.data)
             if blob is None or digest is None or digest != version.digest:
                 self._count(skipped=1)  # damaged or gone: check says so, and repair knows how
-            elif blob.locked_until is not None and blob.locked_until > self._act.now:
+            elif blob.is_locked(self._act.now):
                 self._count(locked=1)
             elif version.number is not None:
                 packed = Packed(
@@ -233,24 +233,23 @@ class Packing:
         """Store a pack, verify it, name it in a new state, and remove what it holds."""
         place = put_pack(self._backend, self._packs, self._cold.key, file, self._act)
         verified = self._verified(place)
-        before: list[Packed] = []
+        numbers = Numbers(file.pack.numbers)
+        again: list[VersionId] = []
 
         def change(state: State) -> State | None:
-            if any(overlaps(pack, file.pack) for pack in state.packs if not pack.is_plain):
+            if any(overlaps(pack, file.pack) for pack in state.filled_packs):
                 return None  # somebody else packs at this moment
             if any(state.is_forgotten(packed.number) for packed in file.table.versions):
                 return None  # somebody lets go of them, and may be deleting them by now
-            before[:] = self._plain_again(state, file)
+            plain = self._packs.plain_again(Area.WORKSPACE, self._cold.key, state)
+            again[:] = [plain_as for packed, plain_as in plain if packed.number in numbers]
             others = without_numbers(state.packs, file.pack.numbers)
             return replace(state, packs=(*others, file.pack))
 
         claimed = change_by(self._backend, self._cold.key, change, self._act, "pack")
         if claimed is None or file.pack not in claimed.packs:
             return
-        removed = [
-            *verified,
-            *(packed.plain_as for packed in before if packed.plain_as is not None),
-        ]
+        removed = [*verified, *again]
         locked = len(remove_versions(self._backend, self._data_key, removed))
         self._count(
             versions=len(file.table.versions),
@@ -259,25 +258,12 @@ class Packing:
             locked=locked,
         )
 
-    def _plain_again(self, state: State, file: PackFile) -> list[Packed]:
-        """Return what a pack holds now and was made plain again before, under other version IDs."""
-        numbers = Numbers(file.pack.numbers)
-        tables = self._packs.tables(Area.WORKSPACE, self._cold.key, state)
-        return [
-            packed
-            for place, table in tables
-            if place.pack.is_plain
-            for packed in table.versions
-            if packed.number in numbers
-        ]
-
     def _finish(self) -> None:
         """Remove the plain versions of what an earlier run has packed, once that is verified."""
         if not self._cold.unfinished:
             return
         state = read_state(self._backend, Area.WORKSPACE, self._cold.key)
-        packs = [pack for pack in (state.packs if state else ()) if not pack.is_plain]
-        for pack in packs:
+        for pack in filled_packs(state):
             numbers = Numbers(pack.numbers)
             versions = [v for v in self._cold.unfinished if v.number in numbers]
             free = {v.version_id for v in versions if not self._is_locked(v)}
@@ -293,7 +279,7 @@ class Packing:
             head = self._backend.store.head(self._data_key, version.version_id)
         except VersionNotFound:
             return False
-        return head.locked_until is not None and head.locked_until > self._act.now
+        return head.is_locked(self._act.now)
 
     def _verified(self, place: PackPlace) -> set[VersionId]:
         """Read a pack from the store, and return what in it is what the records say, to the byte.
@@ -302,12 +288,9 @@ class Packing:
             IntegrityError: Something is not.
         """
         verified: set[VersionId] = set()
-        for packed, digest in self._packs.verify(place):
-            if digest != packed.digest or self._digests.get(packed.number, digest) != digest:
-                raise IntegrityError(
-                    f"v{packed.number} in the {place.what} is not what was packed.",
-                    hint="Nothing was deleted. Run the command again.",
-                )
+        for packed in self._packs.verify(place):
+            if self._digests.get(packed.number, packed.digest) != packed.digest:
+                raise not_packed(place, packed.number)
             verified.add(packed.version_id)
         return verified
 

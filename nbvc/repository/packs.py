@@ -245,8 +245,26 @@ class Packs:
         kept = tuple(version for version in table.versions if version.number in numbers)
         return replace(table, versions=kept)
 
-    def verify(self, place: PackPlace) -> Iterator[tuple[Packed, Digest]]:
-        """Read a pack past all caches; yield each version in it with the digest of its bytes.
+    def plain_again(
+        self, area: Area, key: NotebookKey, state: State | None
+    ) -> Iterator[tuple[Packed, VersionId]]:
+        """Yield what was packed and is plain again, with its present version ID.
+
+        No request, unless there is such.
+
+        Raises:
+            IntegrityError: The table that names it is damaged.
+        """
+        plain = tuple(pack for pack in (state.packs if state else ()) if pack.is_plain)
+        if state is None or not plain:
+            return
+        for _, table in self.tables(area, key, replace(state, packs=plain)):
+            for packed in table.versions:
+                if packed.plain_as is not None:
+                    yield packed, packed.plain_as
+
+    def verify(self, place: PackPlace) -> Iterator[Packed]:
+        """Read a pack past all caches; yield each version in it whose bytes are what was packed.
 
         1 request, as much memory as the pack and one frame of it.
 
@@ -263,9 +281,12 @@ class Packs:
             packed = bytes(data[frame.offset : frame.offset + frame.size_bytes])
             plain = memoryview(decompress(packed, frame.plain_bytes, what=place.what))
             for version in table.versions:
-                if version.frame == index and version.plain_as is None:
-                    end = version.start + version.size_bytes
-                    yield version, Digest.of(plain[version.start : end])
+                if version.frame != index or version.plain_as is not None:
+                    continue
+                end = version.start + version.size_bytes
+                if Digest.of(plain[version.start : end]) != version.digest:
+                    raise not_packed(place, version.number)
+                yield version
 
     def head(self, located: Located) -> Head:
         """Return what was known of a packed version without its bytes."""
@@ -345,6 +366,14 @@ class Packs:
             while len(kept) > limit:
                 kept.popitem(last=False)
         return value
+
+
+def not_packed(place: PackPlace, number: int) -> IntegrityError:
+    """Return the error for a pack that does not hold what it should."""
+    return IntegrityError(
+        f"v{number} in the {place.what} is not what was packed.",
+        hint="Nothing was deleted. Run the command again.",
+    )
 
 
 def _entry(data_key: str, packed: Packed) -> VersionEntry:

@@ -16,16 +16,17 @@ from nbvc.errors import Conflict, VersionNotFound
 from nbvc.manifest.metadata import AGAIN, NUMBER, Provenance, from_metadata
 from nbvc.manifest.packs import MAX_PACKED_VERSIONS, Packed, Packer
 from nbvc.manifest.runs import runs_of
-from nbvc.manifest.states import Pack, State
+from nbvc.manifest.states import State
 from nbvc.model import Area, NotebookKey, VersionId, WriteId
 from nbvc.repository.acts import Act
 from nbvc.repository.backend import Backend
 from nbvc.repository.pack_objects import (
+    filled_packs,
     overlaps,
     overtaken,
     packs_in_use,
     put_pack,
-    remove_pack,
+    remove_packs,
     remove_unused,
     without_numbers,
 )
@@ -84,7 +85,7 @@ class Unpacking:
             key=self._key,
             versions=len(located),
             plain_bytes=sum(each.packed.size_bytes for each in located),
-            packed_bytes=sum(pack.size_bytes for pack in self._real_packs()),
+            packed_bytes=sum(pack.size_bytes for pack in filled_packs(self._state)),
         )
 
     def run(self) -> UnpackReport:
@@ -103,10 +104,8 @@ class Unpacking:
             plain.append(replace(each.packed, frame=0, start=0, plain_as=plain_as))
         self._put_back()
         named = {pack.digest for pack in self._claim(plain).packs}
-        removed = [pack for pack in self._real_packs() if pack.digest not in named]
-        for pack in removed:
-            place = self._packs.place(Area.WORKSPACE, self._key, pack)
-            remove_pack(self._backend, place.object_key)
+        removed = [pack for pack in filled_packs(self._state) if pack.digest not in named]
+        remove_packs(self._backend, self._key, removed)
         remove_unused(self._backend, self._key)
         return UnpackReport(
             key=self._key,
@@ -115,14 +114,11 @@ class Unpacking:
             packed_bytes=sum(pack.size_bytes for pack in removed),
         )
 
-    def _real_packs(self) -> list[Pack]:
-        return [pack for pack in (self._state.packs if self._state else ()) if not pack.is_plain]
-
     def _located(self) -> Iterator[Located]:
         """Yield the packed versions, oldest first."""
         if self._state is None:
             return
-        state = replace(self._state, packs=tuple(self._real_packs()))
+        state = replace(self._state, packs=filled_packs(self._state))
         found = [
             Located(place=place, packed=packed)
             for place, table in self._packs.tables(Area.WORKSPACE, self._key, state)
@@ -226,16 +222,16 @@ class Unpacking:
         for table in tables:
             put_pack(self._backend, self._packs, self._key, table, self._act)
         numbers = runs_of(packed.number for packed in plain)
-        before = self._real_packs()
+        before = filled_packs(self._state)
 
         def change(state: State) -> State | None:
-            if [pack for pack in state.packs if not pack.is_plain] != before:
+            if state.filled_packs != before:
                 return None
             others = without_numbers(state.packs, numbers)
             return replace(state, packs=(*others, *(table.pack for table in tables)))
 
         state = change_by(self._backend, self._key, change, self._act, "unpack")
-        packed = [pack for pack in (state.packs if state else ()) if not pack.is_plain]
+        packed = filled_packs(state)
         if state is None or any(overlaps(pack, table.pack) for pack in packed for table in tables):
             raise overtaken(self._key)
         return state
@@ -259,12 +255,8 @@ def packed_names(backend: Backend, key: NotebookKey) -> list[NotebookKey]:
     state = read_state(backend, Area.WORKSPACE, key)
     earlier = [segment.key for segment in state.segments] if state is not None else []
     names = dict.fromkeys([*earlier, key])
-    return [name for name in names if _is_packed(state if name == key else _state(backend, name))]
 
+    def state_of(name: NotebookKey) -> State | None:
+        return state if name == key else read_state(backend, Area.WORKSPACE, name)
 
-def _state(backend: Backend, key: NotebookKey) -> State | None:
-    return read_state(backend, Area.WORKSPACE, key)
-
-
-def _is_packed(state: State | None) -> bool:
-    return state is not None and any(not pack.is_plain for pack in state.packs)
+    return [name for name in names if filled_packs(state_of(name))]

@@ -104,6 +104,10 @@ class Head:
     """Until when nobody whom the lock binds can remove it. ``None``: not locked, or not for this
     reader to know (S3 tells it to who has ``s3:GetObjectRetention``). May have passed."""
 
+    def is_locked(self, now: datetime) -> bool:
+        """Return whether a lock keeps it from being removed at *now*, as far as is known."""
+        return self.locked_until is not None and self.locked_until > now
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blob(Head):
