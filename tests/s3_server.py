@@ -5,12 +5,14 @@ from __future__ import annotations
 import http.client
 import os
 import uuid
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from moto import mock_aws
 
 from nbvc.repository.settings import probe
 from nbvc.stores.base import Capabilities
@@ -91,6 +93,17 @@ def new_bucket(
     if versioning and not object_lock:
         store.administration.enable_versioning()
     return store
+
+
+@contextmanager
+def fresh_bucket(*, real: bool, root: str, object_lock: bool = False) -> Iterator[S3Store]:
+    """Give a store in a fresh bucket: of the real server under test, or of moto."""
+    with nullcontext() if real else mock_aws():
+        endpoint = real_endpoint() if real else None
+        able = found_capabilities(endpoint) if endpoint else EVERYTHING
+        store = new_bucket(endpoint, root=root, object_lock=object_lock, capabilities=able)
+        yield store
+        store.close()
 
 
 @cache

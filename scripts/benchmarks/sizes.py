@@ -40,7 +40,6 @@ def histories(around: Surroundings) -> list[Row]:
     save_versions(followed, around.env, ((f"{name}.ipynb", EMPTY) for name in versions))
     count = sum(map(len, versions.values()))
     plain = sum(path.stat().st_size for files in versions.values() for path in files)
-    latest = sum(files[-1].stat().st_size for files in versions.values())
     about = f"{count} real versions, {plain / 1e6:.0f} MB"
     saved = counted(
         f"bytes as saved, {about}",
@@ -57,19 +56,31 @@ def histories(around: Surroundings) -> list[Row]:
     alone = _fresh(ours, around, NBVC, *PACK)
     alone.prepare()
     alone.run()
+    limit = None if around.quick else SIZE_LIMIT
+    return [saved, time, *_sizes(about, ours, followed, theirs, versions, limit)]
+
+
+def _sizes(
+    about: str,
+    ours: Path,
+    followed: Path,
+    theirs: Path,
+    versions: Mapping[str, Sequence[Path]],
+    limit: float | None,
+) -> list[Row]:
+    """Return what the packed copies of the folders take."""
+    latest = sum(files[-1].stat().st_size for files in versions.values())
     ours_packed, followed_packed = (size_bytes(_store(_copy(path))) for path in (ours, followed))
     index = sum(path.stat().st_size for path in _store(_copy(followed)).glob("index*"))
     theirs_packed = size_bytes(_copy(theirs) / ".git")
     return [
-        saved,
-        time,
         counted(
             f"bytes of the packs of all, {about}",
             "bytes",
             packs_bytes(_store(_copy(followed))),
             GIT,
             theirs_packed,
-            at_most=None if around.quick else SIZE_LIMIT,
+            at_most=limit,
         ),
         counted(
             f"bytes of the whole store, all in packs, {about}",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,8 +39,8 @@ from tests.repository.support import (
     write_settings,
 )
 from tests.s3_server import (
-    EVERYTHING,
     found_capabilities,
+    fresh_bucket,
     isolate_aws_settings,
     new_bucket,
     real_endpoint,
@@ -55,14 +54,9 @@ def bucket(
 ) -> Iterator[S3Store]:
     """Return a prepared store in a fresh bucket: of moto, and of the real server under test."""
     isolate_aws_settings(monkeypatch, tmp_path)
-    is_real = request.param == "real"
-    with nullcontext() if is_real else mock_aws():
-        endpoint = real_endpoint() if is_real else None
-        able = found_capabilities(endpoint) if endpoint else EVERYTHING
-        store = new_bucket(endpoint, root="team a/é", capabilities=able)
+    with fresh_bucket(real=request.param == "real", root="team a/é") as store:
         write_settings(store)
         yield store
-        store.close()
 
 
 def test_the_etags_of_s3_verify_records_without_reading_them(bucket: S3Store) -> None:

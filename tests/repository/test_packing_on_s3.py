@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from moto import mock_aws
 
 from nbvc.model import Area
 from nbvc.repository.findings import Severity
@@ -36,13 +34,7 @@ from tests.repository.support import (
     save,
     write_settings,
 )
-from tests.s3_server import (
-    EVERYTHING,
-    found_capabilities,
-    isolate_aws_settings,
-    new_bucket,
-    real_endpoint,
-)
+from tests.s3_server import fresh_bucket, isolate_aws_settings
 
 SOON = datetime.now(UTC) + timedelta(days=400)
 COLD = PackRules(older_than=timedelta(0), keep_newest=1, now=datetime.now(UTC))
@@ -54,14 +46,10 @@ def lockable(
 ) -> Iterator[S3Store]:
     """Return a prepared store in a fresh bucket that can lock versions."""
     isolate_aws_settings(monkeypatch, tmp_path)
-    is_real = request.param == "real"
-    with nullcontext() if is_real else mock_aws():
-        endpoint = real_endpoint() if is_real else None
-        able = found_capabilities(endpoint) if endpoint else EVERYTHING
-        store = new_bucket(endpoint, root="team a", object_lock=True, capabilities=able)
+    real = request.param == "real"
+    with fresh_bucket(real=real, root="team a", object_lock=True) as store:
         write_settings(store)
         yield store
-        store.close()
 
 
 def test_pack_unpack_and_forget_on_a_bucket(lockable: S3Store) -> None:
