@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NewType, Self
 
 from nbvc.errors import InvalidKey
+from nbvc.text import has_controls
 from nbvc.values import dataclass
 
 if TYPE_CHECKING:
@@ -33,9 +34,8 @@ MAX_NUMBER = 9_999_999_999
 CONTROL_FOLDERS = frozenset({".nbvc", ".git", ".hg", ".svn", ".ipynb_checkpoints"})
 NOTEBOOK_SUFFIX = ".ipynb"
 
-_DIGEST = re.compile(r"[0-9a-f]{64}")
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
-_IGNORED_BY_HFS = re.compile(r"[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+_DIGEST = r"[0-9a-f]{64}"
+_IGNORED_BY_HFS = r"[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]"  # none is printable
 _SHORT_NAMES = frozenset({"nbvc~1", "git~1", "hg~1", "svn~1", "ipynb_~1"})
 
 
@@ -54,7 +54,7 @@ class Digest(str):
         Raises:
             ValueError: It is not 64 lower-case hexadecimal digits.
         """
-        if not _DIGEST.fullmatch(value):
+        if not re.fullmatch(_DIGEST, value):
             raise ValueError(f"not a SHA-256 digest: {value!r}")
         return super().__new__(cls, value)
 
@@ -107,7 +107,7 @@ def check_key_path(value: str) -> None:
     shown = ascii(value)
     if not value:
         raise InvalidKey("The name of a notebook cannot be empty.")
-    if _UNSAFE.search(value):
+    if "\\" in value or has_controls(value):
         raise InvalidKey(f"{shown} holds a backslash or a character that cannot be stored.")
     if len(value.encode()) > MAX_KEY_BYTES:
         raise InvalidKey(f"{shown[:60]}... is longer than {MAX_KEY_BYTES} bytes, the limit of S3.")
@@ -127,7 +127,8 @@ def _is_control_folder(segment: str) -> bool:
     colon, and gives every long name a short one (as git's ``is_hfs_dotgit`` and ``is_ntfs_dotgit``
     know). A key may come from a store, and be written on any of them.
     """
-    plain = _IGNORED_BY_HFS.sub("", segment).partition(":")[0].rstrip(" .").casefold()
+    shown = segment if segment.isprintable() else re.sub(_IGNORED_BY_HFS, "", segment)
+    plain = shown.partition(":")[0].rstrip(" .").casefold()
     return plain in CONTROL_FOLDERS or plain in _SHORT_NAMES
 
 

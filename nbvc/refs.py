@@ -25,13 +25,11 @@ characters, may begin so."""
 
 RESERVED_NAMES = frozenset({"latest", "published", "working", "head"})
 
-_NUMBER = re.compile(r"v([1-9][0-9]{0,9})")
-_BACK = re.compile(r"(?s)(.+?)~([0-9]{0,9})")
-_HEX = re.compile(r"[0-9a-f]+")
-_TAG = re.compile(r"[^\W_][\w.+-]{0,99}")
-_AGO = re.compile(
-    r"(?:(\d{1,6})|an?) ?(second|sec|s|minute|min|m|hour|h|day|d|week|w|month|year|y)s? ago"
-)
+_NUMBER = r"v([1-9][0-9]{0,9})"
+_BACK = r"(?s)(.+?)~([0-9]{0,9})"
+_HEX = r"[0-9a-f]+"
+_TAG = r"[^\W_][\w.+-]{0,99}"
+_AGO = r"(?:(\d{1,6})|an?) ?(second|sec|s|minute|min|m|hour|h|day|d|week|w|month|year|y)s? ago"
 _SECONDS = {
     "s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3_600, "hour": 3_600,
     "d": 86_400, "day": 86_400, "w": 604_800, "week": 604_800, "month": 2_629_746,
@@ -76,7 +74,9 @@ class Name:
     @property
     def is_digest_prefix(self) -> bool:
         """Whether it can be the beginning of a digest."""
-        return MIN_DIGEST_PREFIX <= len(self.text) <= 64 and bool(_HEX.fullmatch(self.text.lower()))
+        return MIN_DIGEST_PREFIX <= len(self.text) <= 64 and bool(
+            re.fullmatch(_HEX, self.text.lower())
+        )
 
 
 Base = Number | Latest | Published | AsOf | Name
@@ -142,13 +142,13 @@ def parse_selector(text: str) -> Selector:
         InvalidRef: It cannot be read.
     """
     base, back = text, 0
-    if (match := _BACK.fullmatch(text)) and not text.endswith("}"):
+    if (match := re.fullmatch(_BACK, text)) and not text.endswith("}"):
         base, back = match[1], int(match[2] or 1)
     return Selector(base=_parse_base(base, text), back=back, text=text)
 
 
 def _parse_base(base: str, text: str) -> Base:
-    if match := _NUMBER.fullmatch(base):
+    if match := re.fullmatch(_NUMBER, base):
         return Number(number=int(match[1]))
     if base.lower() == "latest":
         return Latest()
@@ -168,7 +168,7 @@ def _parse_base(base: str, text: str) -> Base:
 
 
 def _is_short_digest(text: str) -> bool:
-    return len(text) < MIN_DIGEST_PREFIX and bool(_HEX.fullmatch(text.lower()))
+    return len(text) < MIN_DIGEST_PREFIX and bool(re.fullmatch(_HEX, text.lower()))
 
 
 _EXAMPLES = "A version is v3, latest, latest~2, a digest such as 3f9a1c2, {2 days ago}, or a tag."
@@ -182,9 +182,9 @@ def check_tag(name: str) -> None:
             and ``_ . + -``, is longer than 100, or means something else in a ref: ``v3``,
             or ``3f``, a digest that is too short.
     """
-    reserved = name.lower() in RESERVED_NAMES or _NUMBER.fullmatch(name)
+    reserved = name.lower() in RESERVED_NAMES or re.fullmatch(_NUMBER, name)
     taken = reserved or _is_short_digest(name)
-    if taken or not _TAG.fullmatch(name) or name.endswith(NOTEBOOK_SUFFIX):
+    if taken or not re.fullmatch(_TAG, name) or name.endswith(NOTEBOOK_SUFFIX):
         raise InvalidRef(
             f"{name!r} cannot be a tag{': it means something else' if taken else ''}.",
             hint="Use letters, digits and - _ . + , as in: release-1.0",
@@ -211,7 +211,7 @@ def parse_moment(
     word = " ".join(text.lower().split())
     if word == "now":
         return now.astimezone(UTC)
-    if match := _AGO.fullmatch(word):
+    if match := re.fullmatch(_AGO, word):
         return _before(now, int(match[1] or 1) * _SECONDS[match[2]], text)
     if word in {"today", "yesterday"}:
         day = now.astimezone(timezone).date() - timedelta(days=word == "yesterday")

@@ -14,13 +14,14 @@ _INVISIBLE = (
     "\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"  # direction marks, line separators
     "\ud800-\udfff"  # lone surrogates, which no terminal encoding can carry
 )
-_USER_INFO = re.compile(r"((?<=\w):/{1,2})[^/\s@]*@")
-_QUERY = re.compile(
+# Nothing in these classes is printable by ``str.isprintable``, which needs no pattern. Patterns are
+# texts here, and in all that every command imports: ``re`` compiles them where they are needed.
+_CONTROLS = r"[\x00-\x1f\x7f\ud800-\udfff]"
+_USER_INFO = r"((?<=\w):/{1,2})[^/\s@]*@"
+_QUERY = (
     r"((?<=\w):/{1,2}[^\s?#'\"]*)"
     r"(?:(\?versionId=[^\s&#'\"]*)[&#]|(?!\?versionId=)[?#])[^\s'\"]*"
 )
-_UNPRINTABLE = re.compile(f"[{_INVISIBLE}]")
-_UNPRINTABLE_IN_LINE = re.compile(f"[{_INVISIBLE}\t\n]")
 
 
 def printable(text: str) -> str:
@@ -28,12 +29,17 @@ def printable(text: str) -> str:
 
     Newlines and tabs stay. Doing it twice changes nothing more.
     """
-    return _UNPRINTABLE.sub(_escape, text)
+    return text if text.isprintable() else re.sub(f"[{_INVISIBLE}]", _escape, text)
 
 
 def printable_line(text: str) -> str:
     """Return *text* like ``printable``, with newlines and tabs escaped as well."""
-    return _UNPRINTABLE_IN_LINE.sub(_escape, text)
+    return text if text.isprintable() else re.sub(f"[{_INVISIBLE}\t\n]", _escape, text)
+
+
+def has_controls(text: str) -> bool:
+    """Return whether *text* holds an ASCII control character or a lone surrogate."""
+    return not text.isprintable() and re.search(_CONTROLS, text) is not None
 
 
 def without_secrets(text: str) -> str:
@@ -42,7 +48,8 @@ def without_secrets(text: str) -> str:
     That is user information, and a query, as the signature of a signed URL; a version ID stays.
     One slash is enough to know a URL by, for a path that was one has no two.
     """
-    return _QUERY.sub(lambda found: found[1] + (found[2] or ""), _USER_INFO.sub(r"\1", text))
+    without_users = re.sub(_USER_INFO, r"\1", text)
+    return re.sub(_QUERY, lambda found: found[1] + (found[2] or ""), without_users)
 
 
 def typed(path: str) -> str:

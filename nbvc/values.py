@@ -1,15 +1,17 @@
 """Data classes that cost next to nothing until they are used.
 
-``dataclasses`` writes the methods of each class as text and compiles them when it is defined: half
-a millisecond for each class, which made a third of the time of a short command. Here ``__init__``
-is written when the first value is made, and the other methods are shared. What the classes do is
-the same (``tests/test_values.py`` compares the two), and type checkers see the decorator of the
-standard library.
+``dataclasses`` looks at each class closely when it is defined, and writes its methods as text and
+compiles them: half a millisecond for each, which made a third of the time of a short command. Here
+``__init__`` is compiled when a class has made so many values that this pays, the other methods are
+shared, and what ``dataclasses.fields`` tells is put together when somebody asks. What the classes
+do is the same (``tests/test_values.py`` compares the two), and type checkers see the decorator of
+the standard library.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import MISSING, Field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -25,56 +27,118 @@ else:
             raise TypeError("nbvc.values makes frozen classes with slots only")
 
         def make(cls: type) -> type:
-            bare = dataclasses.dataclass(
-                init=False, repr=False, eq=False, slots=True, kw_only=kw_only
-            )
-            made = bare(cls)
-            _equip(made)
-            return made
+            return _make(cls, kw_only=kw_only)
 
         return make
 
 
+_VALUES_WORTH_COMPILING = 50
+"""To compile ``__init__`` takes as long as it saves over so many values."""
+
 _FACTORY = object()
+_set = object.__setattr__
+_parts: dict[type, dict[str, Any]] = {}
+"""Of each class its fields by name, each with its default, its ``Field``, or ``MISSING``."""
+
 _keys: dict[type, Any] = {}
 
 
-def _equip(cls: Any) -> None:
-    """Give a class the methods that ``dataclasses`` would have written for it."""
+def _make(cls: type, *, kw_only: bool) -> type:
+    """Return *cls* anew, with slots and with the methods of a data class."""
+    members = {**_SHARED, **cls.__dict__}
+    own = {name: members.pop(name, MISSING) for name in members.setdefault("__annotations__", {})}
+    for name in ("__dict__", "__weakref__"):
+        members.pop(name, None)
+    positional: tuple[str, ...] = getattr(cls, "__match_args__", ())
+    members["__slots__"] = tuple(own)
+    members["__match_args__"] = positional if kw_only else (*positional, *own)
+    members["__dataclass_fields__"] = _Fields(members, own, kw_only=kw_only)
+    made: Any = type(cls)(cls.__name__, cls.__bases__, members)
+    made.__qualname__ = cls.__qualname__
+    _parts[made] = {
+        name: part for base in made.__mro__[:0:-1] for name, part in _parts.get(base, {}).items()
+    } | own
+    made.__init__ = _uncompiled_init(made)
+    return made  # type: ignore[no-any-return]
+
+
+class _Fields:
+    """What ``dataclasses`` knows of a class: found by its own means, when somebody asks."""
+
+    def __init__(self, members: dict[str, Any], own: dict[str, Any], *, kw_only: bool) -> None:
+        # Without a docstring ``dataclasses`` would write one, and look at the signature for it.
+        self._members = {"__doc__": "fields", "__module__": members["__module__"]}
+        self._members["__annotations__"] = members["__annotations__"]
+        self._members |= {name: part for name, part in own.items() if part is not MISSING}
+        self._kw_only = kw_only
+
+    def __set_name__(self, cls: type, name: str) -> None:
+        """Learn whose fields they are, and how ``dataclasses`` calls them."""
+        self._cls, self._name = cls, name
+
+    def __get__(self, _: object, __: type) -> dict[str, Field[Any]]:
+        """Return them by name; from now on the class holds them itself."""
+        twin = type(self._cls.__name__, (), dict(self._members))
+        describe = dataclasses.dataclass(init=False, repr=False, eq=False, kw_only=self._kw_only)
+        found: dict[str, Field[Any]] = {}
+        for cls in (*self._cls.__mro__[:0:-1], describe(twin)):
+            found |= getattr(cls, self._name, {})
+        setattr(self._cls, self._name, found)
+        return found
+
+
+def _uncompiled_init(cls: Any) -> Any:
+    """Return an ``__init__`` that takes the place of the compiled one for the first values."""
+    parts = _parts[cls]
+    required = {name for name, part in parts.items() if _is_required(part)}
+    left = _VALUES_WORTH_COMPILING
 
     def init(self: Any, *args: Any, **values: Any) -> None:
-        cls.__init__ = _written_init(cls)
-        cls.__init__(self, *args, **values)
+        nonlocal left
+        left -= 1
+        if left < 0 or args or not required <= values.keys() <= parts.keys():
+            cls.__init__ = _compiled_init(cls)
+            cls.__init__(self, *args, **values)
+            return
+        for name, part in parts.items():
+            _set(self, name, values[name] if name in values else _default(part))
+        if hasattr(cls, "__post_init__"):
+            self.__post_init__()
 
-    cls.__init__ = init
-    cls.__setattr__ = _refuse_to_set
-    cls.__delattr__ = _refuse_to_delete
-    shared = {
-        "__repr__": _repr,
-        "__eq__": _equal,
-        "__hash__": _hash,
-        "__getstate__": _getstate,
-        "__setstate__": _setstate,
-    }
-    for name, method in shared.items():
-        if name not in cls.__dict__:
-            setattr(cls, name, method)
+    return init
 
 
-def _written_init(cls: Any) -> Any:
-    """Return the ``__init__`` of a class, compiled."""
-    known: dict[str, Any] = {"_set": object.__setattr__, "_FACTORY": _FACTORY}
+def _is_required(part: Any) -> bool:
+    return (part.default if isinstance(part, Field) else part) is MISSING and not _makes(part)
+
+
+def _makes(part: Any) -> Any:
+    """Return what makes the default of a field anew for each value, or ``None``."""
+    if isinstance(part, Field) and part.default_factory is not MISSING:
+        return part.default_factory
+    return None
+
+
+def _default(part: Any) -> Any:
+    if make := _makes(part):
+        return make()
+    return part.default if isinstance(part, Field) else part
+
+
+def _compiled_init(cls: Any) -> Any:
+    """Return the ``__init__`` of a class, compiled: it takes half the time."""
+    known: dict[str, Any] = {"_set": _set, "_FACTORY": _FACTORY}
     positional, keywords, lines = ["self"], ["*"], []
-    for field in dataclasses.fields(cls):
-        name = parameter = value = field.name
-        if field.default is not dataclasses.MISSING:
-            known[f"_default_{name}"] = field.default
-            parameter += f"=_default_{name}"
-        elif field.default_factory is not dataclasses.MISSING:
-            known[f"_make_{name}"] = field.default_factory
+    for name, part in _parts[cls].items():
+        parameter = value = name
+        if make := _makes(part):
+            known[f"_make_{name}"] = make
             parameter += "=_FACTORY"
             value = f"_make_{name}() if {name} is _FACTORY else {name}"
-        (keywords if field.kw_only else positional).append(parameter)
+        elif not _is_required(part):
+            known[f"_default_{name}"] = _default(part)
+            parameter += f"=_default_{name}"
+        (positional if name in cls.__match_args__ else keywords).append(parameter)
         lines.append(f" _set(self, {name!r}, {value})")
     if hasattr(cls, "__post_init__"):
         lines.append(" self.__post_init__()")
@@ -90,7 +154,11 @@ def _key(value: Any) -> Any:
     """Return what a value is compared by."""
     cls = value.__class__
     if cls not in _keys:
-        names = [field.name for field in dataclasses.fields(cls) if field.compare]
+        names = [
+            name
+            for name, part in _parts[cls].items()
+            if not isinstance(part, Field) or part.compare
+        ]
         _keys[cls] = attrgetter(*names) if names else lambda _: ()
     return _keys[cls](value)
 
@@ -105,9 +173,9 @@ def _hash(self: Any) -> int:
 
 def _repr(self: Any) -> str:
     shown = (
-        f"{field.name}={getattr(self, field.name)!r}"
-        for field in dataclasses.fields(self)
-        if field.repr
+        f"{name}={getattr(self, name)!r}"
+        for name, part in _parts[self.__class__].items()
+        if not isinstance(part, Field) or part.repr
     )
     return f"{self.__class__.__qualname__}({', '.join(shown)})"
 
@@ -121,9 +189,20 @@ def _refuse_to_delete(_: Any, name: str) -> None:
 
 
 def _getstate(self: Any) -> list[Any]:
-    return [getattr(self, field.name) for field in dataclasses.fields(self)]
+    return [getattr(self, name) for name in _parts[self.__class__]]
 
 
 def _setstate(self: Any, state: list[Any]) -> None:
-    for field, value in zip(dataclasses.fields(self), state, strict=True):
-        object.__setattr__(self, field.name, value)
+    for name, value in zip(_parts[self.__class__], state, strict=True):
+        _set(self, name, value)
+
+
+_SHARED = {
+    "__repr__": _repr,
+    "__eq__": _equal,
+    "__hash__": _hash,
+    "__getstate__": _getstate,
+    "__setstate__": _setstate,
+    "__setattr__": _refuse_to_set,
+    "__delattr__": _refuse_to_delete,
+}

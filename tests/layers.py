@@ -19,9 +19,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "looking": frozenset({"errors"}),
     "mapped": frozenset({"durable", "errors", "model"}),
     "lazy": frozenset(),
-    "model": frozenset({"errors", "values"}),
+    "text": frozenset(),
+    "model": frozenset({"errors", "text", "values"}),
     "environment": VALUES,
-    "text": VALUES,
     "notebook": VALUES | {"text"},
     "refs": VALUES | {"text"},
     # Metadata names are part of the protocol of a store; the stores themselves stay out of reach.

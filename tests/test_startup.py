@@ -118,3 +118,18 @@ def test_import_of_the_package_imports_no_heavy_library(tmp_path: Path) -> None:
     """``import nbvc`` costs next to nothing; its public names load what they need."""
     seen = imported_by("-c", "import nbvc", cwd=tmp_path)
     assert seen & HEAVY == set()
+
+
+def test_a_command_hardly_looks_for_garbage(workspace: Path) -> None:
+    """Python's own threshold makes it do so a hundred times, and once more for all as it ends."""
+    code = """
+import atexit, gc, sys
+from nbvc.__main__ import main
+found = lambda: print(gc.get_freeze_count(), gc.get_stats()[0]["collections"])
+atexit.register(found)
+sys.argv[1:] = ["status"]
+main()
+"""
+    frozen, looked = map(int, run_python("-c", code, cwd=workspace).stdout.split()[-2:])
+    assert frozen > 10_000
+    assert looked < 30

@@ -119,8 +119,12 @@ ACTS: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("act", ACTS)
 @pytest.mark.parametrize("twins", TWINS, ids=["base", "child"])
-def test_both_kinds_do_the_same(twins: tuple[Any, Any], act: str) -> None:
-    """Also where it is an error."""
+@pytest.mark.parametrize("made", [0, 100], ids=["uncompiled", "compiled"])
+def test_both_kinds_do_the_same(twins: tuple[Any, Any], act: str, made: int) -> None:
+    """Also where it is an error, and whether ``__init__`` is compiled already or not."""
+    twins[1].__init__ = values._uncompiled_init(twins[1])
+    for number in range(made):
+        twins[1](number=number)
     plain, ours = (outcome(lambda cls=cls: ACTS[act](cls)) for cls in twins)  # type: ignore[misc]
     assert ours == plain
 
@@ -165,7 +169,6 @@ def test_no_class_is_compiled_before_it_is_used() -> None:
         for cls in vars(module).values()
         if isinstance(cls, type)
         and cls.__module__.startswith("nbvc")
-        and dataclasses.is_dataclass(cls)
-        and cls.__dict__["__dataclass_params__"].frozen
+        and getattr(cls.__dict__.get("__dataclass_params__"), "frozen", False)
     }
     assert compiled == set(), "import dataclass from nbvc.values"

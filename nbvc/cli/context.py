@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from nbvc.workspace.session import Session
 
 
-@dataclass(slots=True, kw_only=True)
 class State:
     """What the global options and ``--json`` set for the command that runs.
 
@@ -33,11 +31,19 @@ class State:
         opened: The workspace, where several parts of a command share it.
     """
 
-    environment: Environment
-    output: Output
-    debug: bool = False
-    flags: dict[str, str | None] = field(default_factory=dict)
-    opened: Workspace | None = None
+    def __init__(
+        self,
+        *,
+        environment: Environment,
+        output: Output,
+        flags: dict[str, str | None],
+        debug: bool = False,
+    ) -> None:
+        self.environment = environment
+        self.output = output
+        self.flags = flags
+        self.debug = debug
+        self.opened: Workspace | None = None
 
     @contextmanager
     def workspace(self) -> Iterator[Workspace]:

@@ -6,10 +6,9 @@ can seal what they like. So nothing is taken over that a later step could stumbl
 
 from __future__ import annotations
 
-import re
-
 from nbvc.errors import IntegrityError
 from nbvc.model import MAX_NUMBER, Changes, VersionId
+from nbvc.text import has_controls
 
 MAX_INTEGER = 2**53 - 1
 """Largest count or size: what every reader of JSON keeps exactly (RFC 8259, section 6)."""
@@ -18,7 +17,6 @@ MAX_VERSION_ID_BYTES = 1_024
 """S3's limit (Amazon S3 User Guide, "How S3 Versioning works")."""
 
 _MAX_SHOWN = 200
-_UNSENDABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def integer(value: object, least: int = 0, most: int = MAX_INTEGER) -> int:
@@ -75,7 +73,7 @@ def version_id(value: object) -> VersionId:
         ValueError: It is empty, too long, or holds what no request can carry.
     """
     found = text(value)
-    if not found or _UNSENDABLE.search(found) or len(found.encode()) > MAX_VERSION_ID_BYTES:
+    if not found or has_controls(found) or len(found.encode()) > MAX_VERSION_ID_BYTES:
         raise ValueError(f"not a version ID: {found!r}")
     return VersionId(found)
 

@@ -34,7 +34,6 @@ def read_cells(data: Data, *, name: str = DEFAULT_NAME) -> wire.Notebook:
         InvalidNotebook: *data* is empty, not UTF-8, not JSON, nested too deeply, or no notebook.
     """
     from nbvc.notebook import wire
-    from nbvc.notebook.tolerant import to_strict_json
 
     _check_text(data, name)
     body = _without_bom(data)
@@ -44,6 +43,8 @@ def read_cells(data: Data, *, name: str = DEFAULT_NAME) -> wire.Notebook:
         except wire.ValidationError:
             raise
         except wire.DecodeError as error:
+            from nbvc.notebook.tolerant import to_strict_json
+
             strict = to_strict_json(body)
             if strict is None:
                 raise _explained(data, name, error) from error

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 MAX_METADATA_BYTES = 2048
 """S3's limit for user metadata, names and values together (Amazon S3 User Guide, "Metadata")."""
 
-_METADATA_NAME = re.compile(r"[a-z0-9-]+")
-_METADATA_VALUE = re.compile(r"(?:[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)?")
+_METADATA_NAME = r"[a-z0-9-]+"
+_METADATA_VALUE = r"(?:[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)?"
 
 
 def check_store_key(key: str, *, root: str = "") -> None:
@@ -52,9 +52,9 @@ def check_metadata(metadata: Metadata) -> None:
         InvalidInput: It does not.
     """
     for name, value in metadata.items():
-        if not _METADATA_NAME.fullmatch(name):
+        if not re.fullmatch(_METADATA_NAME, name):
             raise InvalidInput(f"{name!a} cannot be the name of metadata in a store.")
-        if not _METADATA_VALUE.fullmatch(value):
+        if not re.fullmatch(_METADATA_VALUE, value):
             raise InvalidInput(f"The metadata {name} is not printable ASCII without outer blanks.")
     size_bytes = sum(len(name) + len(value) for name, value in metadata.items())
     if size_bytes > MAX_METADATA_BYTES:

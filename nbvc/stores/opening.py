@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from nbvc.errors import InvalidInput, InvalidKey
 from nbvc.model import check_key_path
 from nbvc.stores.base import Capabilities
+from nbvc.text import has_controls
 from nbvc.values import dataclass
 
 if TYPE_CHECKING:
@@ -23,9 +24,8 @@ if TYPE_CHECKING:
 S3_SCHEME = "s3://"
 FILE_SCHEME = "file://"
 _FORMS = "A store is s3://bucket, s3://bucket/root, or the absolute path of a folder."
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_SCHEME = r"([A-Za-z][A-Za-z0-9+.-]*)://"
+_BUCKET = r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]"
 _LONGEST_OUTAGE_SECONDS = 60.0
 """How long a command waits for a store that does not answer, with the usual timeout."""
 _LEAST_RETRYING_SECONDS = 10.0
@@ -161,7 +161,7 @@ def parse_s3_url(url: str) -> tuple[str, str]:
             "The URL of a store cannot hold '?', '#' or '%'.",
             hint="Write s3://bucket/root, with the root as it is, not percent-encoded.",
         )
-    if not _BUCKET.fullmatch(bucket):
+    if not re.fullmatch(_BUCKET, bucket):
         raise InvalidInput(
             f"{bucket!a} cannot be the name of a bucket." if bucket else "The URL names no bucket.",
             hint=_FORMS,
@@ -186,10 +186,10 @@ def parse_folder(url: str) -> Path:
     Raises:
         InvalidInput: It is neither, or names another machine.
     """
-    if _UNPRINTABLE.search(url):
+    if has_controls(url):
         raise InvalidInput(f"{url!a} holds a character that no store's name can hold.")
     if not url.startswith(FILE_SCHEME):
-        if _SCHEME.match(url) or not Path(url).is_absolute():
+        if re.match(_SCHEME, url) or not Path(url).is_absolute():
             raise _unreadable(url)
         return Path(url)
     host, _, path = url.removeprefix(FILE_SCHEME).partition("/")
@@ -215,7 +215,7 @@ def _absolute(path: str) -> Path:
 
 
 def _unreadable(url: str) -> InvalidInput:
-    scheme = _SCHEME.match(url)
+    scheme = re.match(_SCHEME, url)
     if scheme:
         # What follows may hold a password.
         return InvalidInput(

@@ -151,7 +151,8 @@ class Workspace(Maintenance):
         """
         if self._repository is None:
             self.connect()
-            self.deliver()
+            if not self.outbox.is_empty():
+                self.deliver()
         return self.connect()
 
     def connect(self, *, despite_damage: bool = False) -> Repository:

@@ -41,7 +41,7 @@ _FAILURE = "failure.json"
 _LOCK = "lock"
 _MAX_PLACE = 9_999_999_999
 _PLACE_DIGITS = 10
-_QUEUED = re.compile(r"[0-9]{10}(-.*)?\.(new|sent)", re.DOTALL)
+_QUEUED = r"(?s)[0-9]{10}(-.*)?\.(new|sent)"
 """The name of a file in the queue; one without a write ID counts as well."""
 
 
@@ -325,7 +325,7 @@ class Outbox:
                 found = os.listdir(self.folder)  # noqa: PTH208 - a path for each takes longer
             except FileNotFoundError:
                 return []
-        return list(filter(_QUEUED.fullmatch, found))
+        return [name for name in found if re.fullmatch(_QUEUED, name)]
 
 
 def failure_of(error: NbvcError, now: datetime) -> Failure:

@@ -12,7 +12,6 @@ from nbvc.model import Area
 from nbvc.repository.records import Manifest
 from nbvc.workspace.files import FileRefused, digest_file, find_notebooks, stamp
 from nbvc.workspace.results import NotebookStatus, Status
-from nbvc.workspace.saving import with_number
 
 if TYPE_CHECKING:
     from nbvc.repository import Repository
@@ -88,6 +87,8 @@ def _with_latest(workspace: Workspace, found: NotebookStatus) -> NotebookStatus:
     if found.state == "invalid":
         return found
     if found.digest is not None and found.number is None and found.state != "waiting":
+        from nbvc.workspace.saving import with_number
+
         entry = with_number(workspace, workspace.index.get(found.path))
         workspace.index.put(entry)
         found = replace(found, number=entry.base.number if entry.base else None)
