@@ -6,6 +6,7 @@ reads give a long history: 15 copies in most, 255 in every 256th, 4,095 in every
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -29,6 +30,7 @@ MAX_AUTHOR_LENGTH = 200
 MAX_MESSAGE_LENGTH = 2_000
 
 _RECENT = "recent"
+_OF_FILE = frozenset({"format", "first", "check"})
 _KNOWN = frozenset(Record.__dataclass_fields__) - {"extra"}
 
 
@@ -51,6 +53,21 @@ class RecordFile:
         """Iterate over all records in the file, newest first."""
         yield self.record
         yield from self.recent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenApart:
+    """A record file whose copies were not looked at.
+
+    Attributes:
+        record: The record of its number.
+        copies: The bytes of the copies, newest first: :func:`decode_copy` reads one.
+        first: First number of the manifest.
+    """
+
+    record: Record
+    copies: tuple[bytes, ...]
+    first: int
 
 
 def carried(number: int, first: int = 1) -> int:
@@ -144,6 +161,45 @@ def parse(data: bytes, *, what: str) -> RecordFile:
     except MALFORMED as error:
         raise malformed(what, "record", error) from error
     return RecordFile(record=record, recent=recent, first=first)
+
+
+def take_apart(data: bytes, *, what: str) -> TakenApart:
+    """Return the record in *data*, and the copies as they stand, which may be 2 MB of them.
+
+    Raises:
+        IntegrityError: It is not, byte for byte, what :func:`encode` makes.
+    """
+    import msgspec  # costs start-up time
+
+    try:
+        members = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+        copies = msgspec.json.decode(members.pop(_RECENT), type=list[msgspec.Raw])
+        document = {name: json.loads(bytes(raw)) for name, raw in members.items()}
+        found = TakenApart(
+            record=_from_document({n: v for n, v in document.items() if n not in _OF_FILE}),
+            copies=tuple(map(bytes, copies)),
+            first=integer(document["first"]),
+        )
+        if assemble(found.record, found.copies, first=found.first) == data:
+            return found
+    except (*MALFORMED, RecursionError, msgspec.MsgspecError) as error:
+        raise malformed(what, "record", error) from error
+    raise IntegrityError(f"The {what} is not as nbvc writes it.")
+
+
+def decode_copy(data: bytes, *, what: str) -> Record:
+    """Return the record that :func:`encode_copy` made *data* of.
+
+    Raises:
+        IntegrityError: It made something else.
+    """
+    try:
+        record = _from_document(json.loads(data))
+        if encode_copy(record) == data:
+            return record
+    except (*MALFORMED, RecursionError) as error:
+        raise malformed(what, "record", error) from error
+    raise IntegrityError(f"The {what} is not as nbvc writes it.")
 
 
 def follows(newer: Record, older: Record) -> bool:

@@ -1,7 +1,7 @@
 """Check a store, or a part of it: every notebook's index against its versions, and their bytes.
 
-Nothing is written. Findings come as a stream, notebook by notebook, and memory does not grow with
-the number of notebooks.
+Nothing is written. Findings come as a stream, notebook by notebook. Memory does not grow with the
+number of notebooks, nor with the versions of one in which nothing is wrong.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Check:
         self._progress = progress
         self._report = CheckReport()
         thorough = options.read_data and options.sample >= 1
-        self._survey = Survey(backend, options, thorough=thorough)
+        self._survey = Survey(backend, options, thorough=thorough, sweeping=not options.read_data)
         self._verifier = Verifier(backend)
 
     @property
@@ -143,14 +143,14 @@ class Check:
                 )
 
     def _counted(self, notebook: Surveyed) -> Surveyed:
-        found = notebook.examinations.values()
+        tallies = [examination.tally for examination in notebook.examinations.values()]
         self._count(
-            notebooks=int(bool(found)),
-            versions=sum(len(each.listed) for each in found),
-            records=sum(len(each.records.records) for each in found),
-            files_spared=sum(each.records.files_spared for each in found),
+            notebooks=int(bool(tallies)),
+            versions=sum(tally.versions for tally in tallies),
+            records=sum(tally.records for tally in tallies),
+            files_spared=sum(tally.files_spared for tally in tallies),
         )
-        if any(each.records.files_spared and each.records.etag_kind is None for each in found):
+        if any(tally.sizes_only for tally in tallies):
             self._report = replace(self._report, sizes_only=True)
         return notebook
 

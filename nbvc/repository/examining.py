@@ -34,12 +34,33 @@ from nbvc.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """How much was examined.
+
+    Attributes:
+        versions: Versions that the store lists, packed or not.
+        records: Good records.
+        files_spared: Record files that the listing verified, so that they were not read.
+        sizes_only: Whether it did so by their sizes alone, for the store's ETags are no hashes.
+    """
+
+    versions: int = 0
+    records: int = 0
+    files_spared: int = 0
+    sizes_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
     """What there is of one notebook key in one area, and what is wrong with it.
+
+    Of a long history that was swept, because nothing is wrong with it, only the newest version and
+    few records are here; see :mod:`nbvc.repository.sweeping`.
 
     Attributes:
         area: The area.
         key: The notebook key.
+        tally: How much that is.
         listed: The versions that the store has, packed or not, newest first, without delete
             markers.
         removed: Whether the newest thing that is listed is a delete marker.
@@ -54,6 +75,7 @@ class Examination:
 
     area: Area
     key: NotebookKey
+    tally: Tally = Tally()
     listed: tuple[VersionEntry, ...] = ()
     removed: bool = False
     hidden: tuple[VersionId, ...] = ()
@@ -118,7 +140,7 @@ def examine(
     joined = VersionExaminer(
         backend, area, key, versions, found, now=now, thorough=thorough
     ).examine(said.newest_good)
-    links = _Links(backend, area, key, found, said)
+    links = Links(backend, area, key, found, said)
     dangling = links.dangling_tags()
     findings = (
         *found.findings,
@@ -131,6 +153,12 @@ def examine(
     return Examination(
         area=area,
         key=key,
+        tally=Tally(
+            versions=len(versions),
+            records=len(found.records),
+            files_spared=found.files_spared,
+            sizes_only=bool(found.files_spared) and found.etag_kind is None,
+        ),
         listed=tuple(versions),
         removed=bool(listed) and listed[0].is_delete_marker,
         hidden=tuple(
@@ -147,7 +175,7 @@ def examine(
     )
 
 
-class _Links:
+class Links:
     """What the states of a notebook say of versions: tags, and the names before this one."""
 
     def __init__(

@@ -48,6 +48,13 @@ def differing(
         )
 
 
+def sources_of(published: Examination) -> Iterator[Source]:
+    """Yield what the versions of the published area say that they were copied from."""
+    for record in published.records.records.values():
+        if record.source is not None:
+            yield record.source
+
+
 class _Sources:
     """Finds the records of sources: among the examined ones, else in the store."""
 

@@ -27,7 +27,7 @@ from nbvc.manifest.records import (
 from nbvc.model import Digest, Record, VersionId
 from nbvc.repository.backend import Backend
 from nbvc.repository.index_objects import Content, IndexObject, read, runs
-from nbvc.stores.base import VersionEntry
+from nbvc.stores.base import Head, VersionEntry
 from nbvc.values import dataclass
 
 
@@ -204,7 +204,7 @@ class Etags:
         """``md5``, ``sha256``, or ``None`` where sizes must do."""
         return next(iter(self._kinds)) or None if len(self._kinds) == 1 else None
 
-    def learn(self, entry: VersionEntry, data: bytes) -> None:
+    def learn(self, entry: VersionEntry | Head, data: bytes) -> None:
         """Compare the ETag of *entry* with its *data*."""
         self._kinds.add(next((kind for kind in _HASHES if _etag(entry) == _hash(kind, data)), ""))
 
@@ -222,5 +222,5 @@ def _hash(kind: str, data: bytes) -> str:
     return hashlib.new(kind, data, usedforsecurity=False).hexdigest()
 
 
-def _etag(entry: VersionEntry) -> str:
+def _etag(entry: VersionEntry | Head) -> str:
     return entry.etag.strip('"').lower()

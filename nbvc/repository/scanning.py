@@ -1,14 +1,13 @@
 """Walk a store notebook by notebook: all that it lists of each, in both areas, as a stream.
 
 Two listings for each area, of the notebooks and of their index, are read side by side, so that
-memory grows with one notebook and never with their number.
+memory grows with one notebook and never with their number; not even so where listings are cut.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import field
-from itertools import groupby
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby, islice
 
 from nbvc.errors import IntegrityError, InvalidKey
 from nbvc.model import Area, NotebookKey
@@ -19,6 +18,9 @@ from nbvc.values import dataclass
 
 Group = tuple[NotebookKey, list[VersionEntry]]
 
+LONG = 2_000
+"""Entries from which on the listing of a draft may be cut."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
@@ -27,10 +29,12 @@ class Listing:
     Attributes:
         versions: Versions and delete markers of the notebook, newest first.
         index: The same of all keys of its index.
+        is_cut: Whether only the beginning of one of them is here.
     """
 
-    versions: list[VersionEntry] = field(default_factory=list)
-    index: list[VersionEntry] = field(default_factory=list)
+    versions: Sequence[VersionEntry] = ()
+    index: Sequence[VersionEntry] = ()
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +56,7 @@ def scan(
     prefix: str,
     *,
     failed: Callable[[Area, str, IntegrityError], None],
+    cut: bool = False,
 ) -> Iterator[Scanned]:
     """Yield each notebook key that begins with *prefix*, once, with all that is listed of it.
 
@@ -60,48 +65,62 @@ def scan(
         areas: The areas to list.
         prefix: Plain text; end it with a slash to mean a folder.
         failed: Told of a listing that cannot be read to its end, with its prefix; the others go on.
+        cut: Whether to hold only the beginning of what is listed of a draft with a long history.
     """
     streams = []
     for area in areas:
+        most = _most(area, cut=cut)
         data_prefix = f"{backend.layout.prefix(area)}/{prefix}"
         index_prefix = f"{backend.layout.index_prefix(area)}{prefix}"
-        versions = _guarded(_versions(backend, area, data_prefix), area, data_prefix, failed)
-        index = _guarded(_index(backend, area, index_prefix), area, index_prefix, failed)
+        versions = _guarded(_versions(backend, area, data_prefix, most), area, data_prefix, failed)
+        index = _guarded(_index(backend, area, index_prefix, most), area, index_prefix, failed)
         streams += [(area, True, versions), (area, False, index)]
-    yield from _merged(streams)
+    yield from _merged(streams, cut=cut)
 
 
-def scan_one(backend: Backend, areas: tuple[Area, ...], key: NotebookKey) -> Scanned:
-    """Return all that is listed of one notebook key."""
+def scan_one(
+    backend: Backend, areas: tuple[Area, ...], key: NotebookKey, *, cut: bool = False
+) -> Scanned:
+    """Return all that is listed of one notebook key; with *cut* like :func:`scan`."""
     listings = {}
     for area in areas:
         data_key, prefix = backend.layout.data_key(area, key), backend.layout.index(area, key)
-        listing = Listing(
-            versions=list(entries_of(backend.store, data_key)),
-            index=list(backend.store.list_versions(prefix)),
-        )
-        if listing.versions or listing.index:
-            listings[area] = listing
+        most = _most(area, cut=cut)
+        versions = list(islice(entries_of(backend.store, data_key), most))
+        index = list(islice(backend.store.list_versions(prefix), most))
+        if versions or index:
+            listings[area] = _listing(versions, index, most)
     return Scanned(key=key, listings=listings)
 
 
-def _versions(backend: Backend, area: Area, prefix: str) -> Iterator[Group]:
+def _most(area: Area, *, cut: bool) -> int | None:
+    return LONG if cut and area is Area.WORKSPACE else None
+
+
+def _listing(
+    versions: Sequence[VersionEntry], index: Sequence[VersionEntry], most: int | None
+) -> Listing:
+    is_cut = most is not None and most in {len(versions), len(index)}
+    return Listing(versions=versions, index=index, is_cut=is_cut)
+
+
+def _versions(backend: Backend, area: Area, prefix: str, most: int | None) -> Iterator[Group]:
     groups = groupby(backend.store.list_versions(prefix), key=lambda entry: entry.key)
     return _as_indexed(
-        (key, list(entries))
+        (key, list(islice(entries, most)))
         for data_key, entries in groups
         if (key := backend.layout.notebook_key(area, data_key)) is not None
         and _is_short(backend, area, key)
     )
 
 
-def _index(backend: Backend, area: Area, prefix: str) -> Iterator[Group]:
+def _index(backend: Backend, area: Area, prefix: str, most: int | None) -> Iterator[Group]:
     described = backend.layout.described_key
     groups = groupby(
         backend.store.list_versions(prefix), key=lambda entry: described(area, entry.key)
     )
     return (
-        (key, list(entries))
+        (key, list(islice(entries, most)))
         for key, entries in groups
         if key is not None and _is_short(backend, area, key)
     )
@@ -149,16 +168,21 @@ def _guarded(
         failed(area, prefix, error)
 
 
-def _merged(streams: list[tuple[Area, bool, Iterator[Group]]]) -> Iterator[Scanned]:
+def _merged(streams: list[tuple[Area, bool, Iterator[Group]]], *, cut: bool) -> Iterator[Scanned]:
     heads = [next(groups, None) for _, _, groups in streams]
     while waiting := [head[0] for head in heads if head is not None]:
         key = min(waiting, key=_order)
-        listings: dict[Area, Listing] = {}
+        found: dict[Area, dict[bool, list[VersionEntry]]] = {}
         for number, (area, is_data, groups) in enumerate(streams):
             head = heads[number]
             if head is None or head[0] != key:
                 continue
-            listing = listings.setdefault(area, Listing())
-            (listing.versions if is_data else listing.index).extend(head[1])
+            found.setdefault(area, {True: [], False: []})[is_data] = head[1]
             heads[number] = next(groups, None)
-        yield Scanned(key=key, listings=listings)
+        yield Scanned(
+            key=key,
+            listings={
+                area: _listing(both[True], both[False], _most(area, cut=cut))
+                for area, both in found.items()
+            },
+        )

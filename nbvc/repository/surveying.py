@@ -1,25 +1,27 @@
 """Survey a store, or a part of it: examine every notebook that it lists, one after the other.
 
 What :mod:`nbvc.repository.checking` reports and :mod:`nbvc.repository.repairing` mends is found
-here. Nothing is written, and memory does not grow with the number of notebooks.
+here. Nothing is written, and memory does not grow with the number of notebooks; nor, for who only
+wants to know what is wrong, with the versions of a draft of which nothing is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field
 from datetime import datetime
 
 from nbvc.errors import IntegrityError, NotebookNotFound
 from nbvc.manifest.layout import Layout
-from nbvc.model import Area, NotebookKey
+from nbvc.model import Area, NotebookKey, Source
 from nbvc.repository.backend import Backend
-from nbvc.repository.examining import Examination, examine
+from nbvc.repository.examining import Examination, examine, examine_key
 from nbvc.repository.findings import Finding, Kind
 from nbvc.repository.lock_check import unlocked
-from nbvc.repository.published_copies import differing
+from nbvc.repository.published_copies import differing, sources_of
 from nbvc.repository.resolving import no_notebook
 from nbvc.repository.scanning import Scanned, scan, scan_one
+from nbvc.repository.sweeping import sweep
 from nbvc.values import dataclass
 
 BOTH = (Area.WORKSPACE, Area.PUBLISHED)
@@ -86,12 +88,17 @@ class Survey:
         backend: The store to read; its cache is not used.
         scope: What part of it.
         thorough: Read every record file and state, whatever the listing says of it.
+        sweeping: Sweep through long histories, so that the examinations of the sound ones hold
+            hardly anything; see :mod:`nbvc.repository.sweeping`.
     """
 
-    def __init__(self, backend: Backend, scope: Scope, *, thorough: bool) -> None:
+    def __init__(
+        self, backend: Backend, scope: Scope, *, thorough: bool, sweeping: bool = False
+    ) -> None:
         self._backend = backend
         self._scope = scope
         self._thorough = thorough
+        self._sweeping = sweeping
         self._is_empty = True
         self._failures: list[Finding] = []
         self._elsewhere: set[NotebookKey] = set()
@@ -105,43 +112,47 @@ class Survey:
         """
         scope, parallel = self._scope, self._backend.parallel
         if scope.key is not None:
-            yield self._seen(self._examine(scan_one(self._backend, scope.areas, scope.key)))
+            yield self._seen(self._examine(self._scan_one(scope.areas, scope.key)))
         else:
-            scanned = scan(self._backend, scope.areas, scope.prefix, failed=self._note_failed)
+            scanned = scan(
+                self._backend,
+                scope.areas,
+                scope.prefix,
+                failed=self._note_failed,
+                cut=self._sweeping,
+            )
             yield from map(self._seen, parallel.map(self._examine, scanned))
         # What was renamed lies partly under names that may be elsewhere; those name no more.
         for key in sorted(self._elsewhere):
-            yield self._seen(self._examine(scan_one(self._backend, (Area.WORKSPACE,), key)))
+            yield self._seen(self._examine(self._scan_one((Area.WORKSPACE,), key)))
         if scope.named and self._is_empty:
             raise nothing_there(scope, self._backend.layout)
 
     def again(self, surveyed: Surveyed) -> Surveyed:
         """Return what there is of a notebook now, in the same areas."""
         areas = tuple(surveyed.examinations) or BOTH
-        return self._examine(scan_one(self._backend, areas, surveyed.key))
+        return self._examine(self._scan_one(areas, surveyed.key))
 
     def take_failures(self) -> list[Finding]:
         """Return what could not be listed since this was asked last."""
         failures, self._failures = self._failures, []
         return failures
 
+    def _scan_one(self, areas: tuple[Area, ...], key: NotebookKey) -> Scanned:
+        return scan_one(self._backend, areas, key, cut=self._sweeping)
+
     def _examine(self, scanned: Scanned) -> Surveyed:
         examinations: dict[Area, Examination] = {}
         findings: list[Finding] = []
         try:
-            for area, listing in scanned.listings.items():
-                examination = examine(
-                    self._backend,
-                    area,
-                    scanned.key,
-                    listing.versions,
-                    listing.index,
-                    now=self._scope.now,
-                    thorough=self._thorough,
-                )
-                examinations[area] = examination
-                findings += examination.findings
-                findings += unlocked(self._backend, examination, self._scope.now)
+            # What is published first: its sources are to be kept of a sweep through the drafts.
+            for area in sorted(scanned.listings, key=lambda area: area is Area.WORKSPACE):
+                published = examinations.get(Area.PUBLISHED)
+                sources = sources_of(published) if published is not None else ()
+                examinations[area] = self._examination(scanned, area, sources)
+            for area in scanned.listings:
+                findings += examinations[area].findings
+                findings += unlocked(self._backend, examinations[area], self._scope.now)
             if Area.PUBLISHED in examinations:
                 source = examinations.get(Area.WORKSPACE)
                 findings += differing(self._backend, examinations[Area.PUBLISHED], source)
@@ -154,6 +165,21 @@ class Survey:
                 )
             )
         return Surveyed(key=scanned.key, examinations=examinations, findings=tuple(findings))
+
+    def _examination(self, scanned: Scanned, area: Area, sources: Iterable[Source]) -> Examination:
+        backend, key, listing = self._backend, scanned.key, scanned.listings[area]
+        if not listing.is_cut:
+            return examine(
+                backend,
+                area,
+                key,
+                listing.versions,
+                listing.index,
+                now=self._scope.now,
+                thorough=self._thorough,
+            )
+        swept = sweep(backend, area, key, sources=sources)
+        return swept or examine_key(backend, area, key, now=self._scope.now)
 
     def _seen(self, surveyed: Surveyed) -> Surveyed:
         """Take note of a notebook, and leave out what another one has told already."""

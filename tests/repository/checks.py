@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
+
+from nbvc.repository import scanning
 from nbvc.repository.checking import Check, CheckOptions, CheckReport
 from nbvc.repository.findings import Finding, Kind
 from nbvc.repository.lock import Lock
@@ -24,9 +27,26 @@ def run_check(
     options: CheckOptions = NOW,
     *,
     lock: Lock | None = None,
+    once: bool = False,
     **changes: object,
 ) -> tuple[list[Finding], CheckReport]:
-    """Check a store to the end; return the findings and the report."""
+    """Check a store to the end; return the findings and the report.
+
+    Unless it is to be done only *once*, also as if all histories were long, which must find the
+    same.
+    """
+    examined = _check(store, options, lock, changes)
+    if once:
+        return examined
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scanning, "LONG", 1)
+        assert _check(store, options, lock, changes) == examined
+    return examined
+
+
+def _check(
+    store: Store, options: CheckOptions, lock: Lock | None, changes: Mapping[str, object]
+) -> tuple[list[Finding], CheckReport]:
     repository = open_repository(store)
     backend = replace(repository.backend, lock=lock, now=lambda: options.now)
     check = Check(backend, replace(options, **changes))  # type: ignore[arg-type]

@@ -63,7 +63,7 @@ def test_the_etags_of_s3_verify_records_without_reading_them(bucket: S3Store) ->
     """They are the MD5 of the bytes, in quotes."""
     generate(bucket, Layout(), KEY, 40)
     counting = CountingStore(bucket)
-    findings, report = run_check(counting)
+    findings, report = run_check(counting, once=True)
     assert findings == []
     assert report.files_spared > 30
     assert not report.sizes_only

@@ -13,13 +13,14 @@ from nbvc.manifest.layout import STORE_FILE
 from nbvc.model import Area
 from nbvc.refs import parse_selector
 from nbvc.repository import Repository
-from nbvc.repository.checking import Check, CheckOptions
+from nbvc.repository.checking import CheckOptions
 from nbvc.repository.findings import Finding, Kind
 from nbvc.repository.settings import read_settings
 from nbvc.repository.settings_check import check_settings
 from nbvc.stores.base import Store
 from nbvc.stores.local import LocalStore
 from tests.manifest.damage import damaged
+from tests.repository.checks import run_check
 from tests.repository.damaging import overwrite, purge, record_key, rewrite, state_key
 from tests.repository.support import (
     KEY,
@@ -91,8 +92,7 @@ def outcomes(store: Store) -> dict[str, Outcome]:
 
 def check(store: Store, *, read_data: bool = False) -> list[Finding]:
     """Return the findings of a check of the whole store."""
-    options = CheckOptions(now=datetime.now(UTC), read_data=read_data)
-    return list(Check(open_repository(store).backend, options))
+    return run_check(store, CheckOptions(now=datetime.now(UTC), read_data=read_data))[0]
 
 
 def assert_exact(store: Store, key: str, healthy: dict[str, Outcome], what: str) -> None:
