@@ -21,6 +21,18 @@ if TYPE_CHECKING:
     from nbvc.workspace.comparing import Comparison, Side
 
 
+SourceOnlyOption = Annotated[
+    bool, typer.Option("--source-only", help="Compare only what people typed.")
+]
+IgnoreOutputsOption = Annotated[bool, typer.Option("--ignore-outputs", help="Leave outputs out.")]
+IgnoreMetadataOption = Annotated[
+    bool, typer.Option("--ignore-metadata", help="Leave metadata out.")
+]
+IgnoreDetailsOption = Annotated[
+    bool, typer.Option("--ignore-details", help="Leave execution counts and cell ids out.")
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the command to *app*."""
     app.command()(diff)
@@ -37,18 +49,10 @@ def diff(
             show_default=False,
         ),
     ] = None,
-    source_only: Annotated[
-        bool, typer.Option("--source-only", help="Compare only what people typed.")
-    ] = False,
-    ignore_outputs: Annotated[
-        bool, typer.Option("--ignore-outputs", help="Leave outputs out.")
-    ] = False,
-    ignore_metadata: Annotated[
-        bool, typer.Option("--ignore-metadata", help="Leave metadata out.")
-    ] = False,
-    ignore_details: Annotated[
-        bool, typer.Option("--ignore-details", help="Leave execution counts and cell ids out.")
-    ] = False,
+    source_only: SourceOnlyOption = False,
+    ignore_outputs: IgnoreOutputsOption = False,
+    ignore_metadata: IgnoreMetadataOption = False,
+    ignore_details: IgnoreDetailsOption = False,
     stat: Annotated[bool, typer.Option("--stat", help="One line for each changed cell.")] = False,
     nbdime: Annotated[bool, typer.Option("--nbdime", help="Print it as nbdime does.")] = False,
     web: Annotated[

@@ -44,6 +44,32 @@ StoreOption = Annotated[
     str | None,
     typer.Option("--store", help="The store that a setting is for.", show_default=False),
 ]
+NamespaceOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Your part of the store's keys; <user>/<folder> by default.", show_default=False
+    ),
+]
+CreateOption = Annotated[
+    bool, typer.Option("--create", help="Make the bucket, turn on its versioning, without asking.")
+]
+LockDaysOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=36_500,
+        metavar="DAYS",
+        help="Lock each new version for so long: until then it cannot simply be deleted.",
+        show_default=False,
+    ),
+]
+LockModeOption = Annotated[
+    LockModeName | None,
+    typer.Option(
+        help="Who may lift a lock: holders of a special right (the default), or nobody.",
+        show_default=False,
+    ),
+]
 WorkspacePrefixOption = Annotated[
     str, typer.Option(help="Where a new store keeps drafts.", metavar="PREFIX")
 ]
@@ -72,38 +98,15 @@ def init(
             show_default=False,
         ),
     ] = None,
-    namespace: Annotated[
-        str | None,
-        typer.Option(
-            help="Your part of the store's keys; <user>/<folder> by default.", show_default=False
-        ),
-    ] = None,
-    create: Annotated[
-        bool,
-        typer.Option("--create", help="Make the bucket, turn on its versioning, without asking."),
-    ] = False,
+    namespace: NamespaceOption = None,
+    create: CreateOption = False,
     endpoint_url: EndpointOption = None,
     region: RegionOption = None,
     profile: ProfileOption = None,
     workspace_prefix: WorkspacePrefixOption = "workspace",
     published_prefix: PublishedPrefixOption = "published",
-    lock_days: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=36_500,
-            metavar="DAYS",
-            help="Lock each new version for so long: until then it cannot simply be deleted.",
-            show_default=False,
-        ),
-    ] = None,
-    lock_mode: Annotated[
-        LockModeName | None,
-        typer.Option(
-            help="Who may lift a lock: holders of a special right (the default), or nobody.",
-            show_default=False,
-        ),
-    ] = None,
+    lock_days: LockDaysOption = None,
+    lock_mode: LockModeOption = None,
     yes: YesOption = False,
     json: JsonOption = False,
 ) -> None:

@@ -15,6 +15,7 @@ from dataclasses import field
 from datetime import datetime
 from functools import partial
 from itertools import pairwise
+from typing import Self
 
 from nbvc.errors import IntegrityError, InvalidKey, StoreMisconfigured
 from nbvc.manifest.records import decode, follows, record_hash
@@ -48,6 +49,16 @@ class Tally:
     records: int = 0
     files_spared: int = 0
     sizes_only: bool = False
+
+    @classmethod
+    def of(cls, versions: int, records: int, files_spared: int, etag_kind: str | None) -> Self:
+        """Return the tally; the ETags are hashes of that kind, or ``None``."""
+        return cls(
+            versions=versions,
+            records=records,
+            files_spared=files_spared,
+            sizes_only=files_spared > 0 and etag_kind is None,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,9 +140,8 @@ def examine(
     """
     listed, indexed = list(listed), list(indexed)
     layout = backend.layout
-    files, states = (
-        group(p, indexed) for p in (layout.records(area, key), layout.states(area, key))
-    )
+    files = group(layout.records(area, key), indexed)
+    states = group(layout.states(area, key), indexed)
     said = StateExaminer(backend, area, key, states, thorough=thorough).examine()
     packs = PackExaminer(backend, area, key, indexed, said.newest_good, now=now).examine(listed)
     versions = [entry for entry in packs.listed if not entry.is_delete_marker]
@@ -153,19 +163,10 @@ def examine(
     return Examination(
         area=area,
         key=key,
-        tally=Tally(
-            versions=len(versions),
-            records=len(found.records),
-            files_spared=found.files_spared,
-            sizes_only=bool(found.files_spared) and found.etag_kind is None,
-        ),
+        tally=Tally.of(len(versions), len(found.records), found.files_spared, found.etag_kind),
         listed=tuple(versions),
         removed=bool(listed) and listed[0].is_delete_marker,
-        hidden=tuple(
-            older.version_id
-            for newer, older in pairwise(listed)
-            if newer.is_delete_marker and not older.is_delete_marker
-        ),
+        hidden=tuple(_hidden(listed)),
         records=found,
         states=said,
         packs=packs,
@@ -173,6 +174,12 @@ def examine(
         dangling=dangling,
         findings=findings,
     )
+
+
+def _hidden(listed: Iterable[VersionEntry]) -> Iterator[VersionId]:
+    for newer, older in pairwise(listed):
+        if newer.is_delete_marker and not older.is_delete_marker:
+            yield older.version_id
 
 
 class Links:

@@ -100,12 +100,7 @@ class _Sweep:
         return Examination(
             area=self._area,
             key=self._key,
-            tally=Tally(
-                versions=self._versions,
-                records=files.count,
-                files_spared=files.spared,
-                sizes_only=files.spared > 0 and files.etags.kind is None,
-            ),
+            tally=Tally.of(self._versions, files.count, files.spared, files.etags.kind),
             listed=(self._newest,) if self._newest is not None else (),
             records=found,
             states=self._states,
