@@ -106,18 +106,37 @@ class Packs:
         Raises:
             IntegrityError: The table of a pack is damaged.
         """
-        try:
-            state = read_state(self._backend, area, key)
-        except (IntegrityError, StoreMisconfigured):  # nobody can say where it lies
-            state = None
         located = dict(self._discovered.get((area, key), {}))
         located |= {
             packed.version_id: Located(place=place, packed=packed)
-            for place, table in (self.tables(area, key, state) if state is not None else ())
+            for place, table in self._present_tables(area, key)
             for packed in table.versions
         }
         self._known[area, key] = located
         return located.get(version_id)
+
+    def _present_tables(self, area: Area, key: NotebookKey) -> Sequence[tuple[PackPlace, Table]]:
+        """Return the packs that the newest state names, as far as the store has them.
+
+        Where one is gone, what was in it was packed anew or made plain again, as a newer state
+        says: were the older one believed, a version that is there would count as lost.
+        """
+        state = self._newest_state(area, key)
+        while state is not None:
+            found = list(self.tables(area, key, state))
+            if len(found) == len(state.packs):
+                return found
+            newest = self._newest_state(area, key)
+            if newest is None or newest.number <= state.number:
+                return found
+            state = newest
+        return ()
+
+    def _newest_state(self, area: Area, key: NotebookKey) -> State | None:
+        try:
+            return read_state(self._backend, area, key)
+        except (IntegrityError, StoreMisconfigured):  # nobody can say where anything lies
+            return None
 
     def tables(
         self, area: Area, key: NotebookKey, state: State

@@ -28,6 +28,7 @@ from tests.repository.support import (
     NOON,
     OTHER,
     act,
+    find,
     open_repository,
     put_foreign,
     save,
@@ -208,15 +209,16 @@ def test_a_save_meanwhile_is_what_is_current_afterwards(packed: MemoryStore, at:
 
 
 class Overtaking(WrappedStore):
-    """Somebody else does something when the table of an unpacking is about to be stored."""
+    """Somebody else does something when a pack is about to be stored, or to be read in part."""
 
-    def __init__(self, inner: MemoryStore, act: Callable[[], object]) -> None:
+    def __init__(self, inner: MemoryStore, act: Callable[[], object], request: str = "put") -> None:
         super().__init__(inner)
         self._act: Callable[[], object] | None = act
+        self._request = request
 
     def around(self, request: Request, send: Callable[[], T]) -> T:
         """Send *request*, after the other's command perhaps."""
-        if request.name == "put" and "/p/" in request.key and self._act is not None:
+        if request.name == self._request and "/p/" in request.key and self._act is not None:
             act, self._act = self._act, None
             act()
         return send()
@@ -246,3 +248,12 @@ def test_who_is_overtaken_by_one_who_lets_go_says_so(packed: MemoryStore) -> Non
     assert_contents(packed, range(5, 10))
     assert packed.get(DATA_KEY).data == content(9)
     assert errors(packed) == []
+
+
+def test_what_is_made_plain_while_its_pack_is_looked_up_is_not_taken_for_lost(
+    packed: MemoryStore,
+) -> None:
+    """A save that met the plain copy of a packed version took it for a version of its own."""
+    reader = open_repository(Overtaking(packed, lambda: unpack(packed), "get"))
+    version = find(open_repository(packed), "v2")
+    assert reader.read(version) == content(2)
