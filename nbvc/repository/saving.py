@@ -5,7 +5,7 @@ A crash in between leaves an unindexed version, which readers show and the next 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -17,7 +17,7 @@ from nbvc.repository.acts import Act, Draft, Known
 from nbvc.repository.adopting import ADOPTION_LIMIT, LOOKBACK, catch_up
 from nbvc.repository.backend import Backend
 from nbvc.repository.records import Manifest, RecordMaker
-from nbvc.repository.states import read_state
+from nbvc.repository.stays import find_recorded, read_down
 from nbvc.stores.base import NOTEBOOK_TYPE, Create, Overwrite, PutMode, Replace, Stored
 from nbvc.stores.landing import find_write
 from nbvc.values import dataclass
@@ -106,7 +106,8 @@ def _find_landed(
     manifest = Manifest(backend, Area.WORKSPACE, key)
     data_key = backend.layout.data_key(Area.WORKSPACE, key)
     newest = manifest.newest()
-    records = list(_since(backend, manifest, key, newest, before)) if newest else []
+    oldest = before - LOOKBACK + 1
+    records = list(read_down(backend, key, newest, oldest, elsewhere=False)) if newest else []
     for record in records:
         if record.write_id == act.write_id:
             return Known(
@@ -120,22 +121,6 @@ def _find_landed(
         known={record.version_id for record in records},
         until=records[-1].version_id if records and records[-1].number <= before else None,
     )
-
-
-def _since(
-    backend: Backend, manifest: Manifest, key: NotebookKey, newest: RecordFile, before: int
-) -> Iterator[Record]:
-    """Yield the records under *key*, newest first, down to those around number *before*.
-
-    Also those from before the notebook was renamed away and back again, if it was.
-    """
-    oldest = before - LOOKBACK + 1
-    yield from manifest.back_from(newest, max(newest.first, min(oldest, newest.record.number)))
-    state = read_state(backend, Area.WORKSPACE, key) if newest.first > max(oldest, 1) else None
-    for segment in reversed(state.segments if state else ()):
-        if segment.key == key:
-            first = max(segment.first, min(oldest, segment.last))
-            yield from manifest.back_from(manifest.file(segment.last), first)
 
 
 def _etag(backend: Backend, data_key: str, version_id: VersionId) -> str:
@@ -165,7 +150,7 @@ def _record(
         head, start = catch_up(backend, key, stored, written.before, act)
         # Somebody may have made the record already: for who was stopped in between, it may be long
         # ago, and many records may have come since.
-        make = record_maker(_with_parent(draft, head), act, stored.version_id)
+        make = record_maker(_with_parent(backend, key, draft, head), act, stored.version_id)
         after = written.before + 1
         file = manifest.find_version(head, after, make(after, None)) if head else None
         file = file or manifest.append(head, make, start)
@@ -225,14 +210,17 @@ def _put_unknowing(
     return find(before) or _Written(stored=put(Overwrite()), before=before, alone=False)
 
 
-def _with_parent(draft: Draft, head: RecordFile | None) -> Draft:
-    """Return *draft* with the number of its parent, if that was adopted just now."""
-    if draft.parent is not None or head is None:
+def _with_parent(
+    backend: Backend, key: NotebookKey, draft: Draft, head: RecordFile | None
+) -> Draft:
+    """Return *draft* with the number of its parent, if that was adopted just now.
+
+    No request where the parent is known, or is among the newest records.
+    """
+    if draft.parent is not None or draft.parent_version_id is None or head is None:
         return draft
-    numbers = {record.version_id: record.number for record in head}
-    if draft.parent_version_id not in numbers:
-        return draft
-    return replace(draft, parent=numbers[draft.parent_version_id])
+    parent = find_recorded(backend, key, head, lambda r: r.version_id == draft.parent_version_id)
+    return replace(draft, parent=parent.number) if parent else draft
 
 
 def record_maker(draft: Draft, act: Act, version_id: VersionId) -> RecordMaker:

@@ -1,4 +1,4 @@
-"""Stays: the runs of numbers in the manifest of one key, and reading them from the oldest on.
+"""Stays: the runs of numbers in the manifest of one key, and reading through them either way.
 
 A notebook that was never renamed has one stay, from v1 on. One that was renamed away and back has
 several under the same key, with a gap where its versions lie under the other name.
@@ -7,7 +7,8 @@ several under the same key, with a gap where its versions lie under the other na
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 
@@ -15,8 +16,10 @@ from nbvc.errors import Conflict, IntegrityError
 from nbvc.manifest.metadata import Provenance, from_metadata, to_metadata
 from nbvc.manifest.records import WIDEST_STRIDE, RecordFile, carried, check_chain
 from nbvc.manifest.states import State
-from nbvc.model import Digest, NotebookKey, Record
+from nbvc.model import Area, Digest, NotebookKey, Record
+from nbvc.repository.backend import Backend
 from nbvc.repository.records import Manifest, Start
+from nbvc.repository.states import read_state
 from nbvc.values import dataclass
 
 
@@ -75,6 +78,53 @@ def read_up(manifest: Manifest, first: int, last: int) -> Iterator[Record]:
         yield from page
         before = page[-1]
         first = top + 1
+
+
+def read_down(
+    backend: Backend, key: NotebookKey, newest: RecordFile, oldest: int, *, elsewhere: bool
+) -> Iterator[Record]:
+    """Yield the records of *key* in the workspace, newest first, down to those around *oldest*.
+
+    Also those from before the notebook was renamed away and back again, if it was. As a stream; no
+    request is made for what nobody goes on to.
+
+    Args:
+        backend: The store to work on.
+        key: The notebook.
+        newest: Where to begin.
+        oldest: The last number that is of interest.
+        elsewhere: Also yield what lies under other names that the notebook had.
+
+    Raises:
+        IntegrityError: A record is damaged, missing or altered.
+    """
+    manifest = Manifest(backend, Area.WORKSPACE, key)
+    yield from manifest.back_from(newest, max(newest.first, min(oldest, newest.record.number)))
+    state = read_state(backend, Area.WORKSPACE, key) if newest.first > max(oldest, 1) else None
+    for segment in reversed(state.segments if state else ()):
+        if elsewhere or segment.key == key:
+            there = Manifest(backend, Area.WORKSPACE, segment.key)
+            first = max(segment.first, min(oldest, segment.last))
+            yield from there.back_from(there.file(segment.last), first)
+
+
+def find_recorded(
+    backend: Backend, key: NotebookKey, newest: RecordFile, is_it: Callable[[Record], bool]
+) -> Record | None:
+    """Return the record that is looked for, among all of *key*, also those under earlier names.
+
+    ``None`` where there is none; also where damage further back hides it, for who looks wants to
+    save, and that must not keep anybody from saving.
+
+    Args:
+        backend: The store to work on.
+        key: The notebook, in the workspace.
+        newest: Where to begin.
+        is_it: Tells the record.
+    """
+    with suppress(IntegrityError):
+        return next(filter(is_it, read_down(backend, key, newest, 1, elsewhere=True)), None)
+    return None
 
 
 class Appender:

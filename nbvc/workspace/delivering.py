@@ -9,9 +9,10 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from nbvc.errors import AccessDenied, IntegrityError, NbvcError, NotFound, StoreError
-from nbvc.model import Area, Data, NotebookKey, Record, WriteId
+from nbvc.model import Area, Data, NotebookKey, Record
 from nbvc.repository import Act, Draft, Known
 from nbvc.repository.records import Manifest
+from nbvc.repository.stays import find_recorded
 from nbvc.values import dataclass
 from nbvc.workspace.index import Base, Entry
 from nbvc.workspace.outbox import Waiting, busy, failure_of
@@ -201,18 +202,23 @@ def _deliver_one(workspace: Workspace, version: Waiting, data: Data) -> Delivere
 
 
 def _parent(workspace: Workspace, version: Waiting, known: Known | None) -> int | None:
-    """Return the number of the version's parent, which may have waited in the outbox as well."""
-    if version.parent_write_id is None:
+    """Return the number of the version's parent, which it may have been given since the save.
+
+    The parent may have waited in the outbox as well, or be one that had no number then.
+    """
+    if version.parent is not None or not (version.parent_write_id or version.parent_version_id):
         return version.parent
-    found = _number_of(version.parent_write_id, known.file if known else ())
+
+    def is_parent(record: Record) -> bool:
+        by_write = record.write_id == version.parent_write_id
+        return by_write or record.version_id == version.parent_version_id
+
+    found = next(filter(is_parent, known.file if known else ()), None)
     if found is None:
-        manifest = Manifest(workspace.connect().backend, Area.WORKSPACE, version.key)
-        found = _number_of(version.parent_write_id, manifest.newest() or ())
-    return found
-
-
-def _number_of(write_id: WriteId, records: Iterable[Record]) -> int | None:
-    return next((record.number for record in records if record.write_id == write_id), None)
+        backend = workspace.connect().backend
+        newest = Manifest(backend, Area.WORKSPACE, version.key).newest()
+        found = find_recorded(backend, version.key, newest, is_parent) if newest else None
+    return found.number if found else None
 
 
 def _settled(entry: Entry, version: Waiting, saved: Known) -> Entry:

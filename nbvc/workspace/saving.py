@@ -21,6 +21,7 @@ from nbvc.model import Area, Data, Digest
 from nbvc.notebook import Outline, compare, read_outline
 from nbvc.repository import Act, Draft, Known
 from nbvc.repository.records import Manifest
+from nbvc.repository.stays import find_recorded
 from nbvc.workspace.choosing import near_paths
 from nbvc.workspace.deferring import Obstacles, behind, defer, reach_store, without_lost_base
 from nbvc.workspace.files import FileRefused, Stamp, find_notebooks, read_file, stamp
@@ -195,17 +196,15 @@ def with_number(workspace: Workspace, entry: Entry) -> Entry:
         return entry
     if not workspace.repository.prepared:
         return entry
-    manifest = Manifest(workspace.repository.backend, Area.WORKSPACE, workspace.key_of(entry.path))
-    newest = manifest.newest()
+    backend, key = workspace.repository.backend, workspace.key_of(entry.path)
+    newest = Manifest(backend, Area.WORKSPACE, key).newest()
     if newest is None:
         return entry
     if newest.record.version_id == base.version_id:
         known = Known(file=newest, etag=base.etag) if base.etag else entry.known
         return replace(entry, base=replace(base, number=newest.record.number), known=known)
-    for record in manifest.back_from(newest, newest.first):
-        if record.version_id == base.version_id:
-            return replace(entry, base=replace(base, number=record.number))
-    return entry
+    found = find_recorded(backend, key, newest, lambda r: r.version_id == base.version_id)
+    return replace(entry, base=replace(base, number=found.number)) if found else entry
 
 
 def stamped(entry: Entry, read_at: Stamp, digest: Digest, now: datetime) -> Entry:
