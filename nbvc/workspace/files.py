@@ -357,6 +357,8 @@ def find_notebooks(
     folder: Path,
     below: Path | None = None,
     refused: list[tuple[PurePosixPath, FileRefused]] | None = None,
+    *,
+    now: datetime | None = None,
 ) -> Iterator[PurePosixPath]:
     """Yield the notebooks in *folder*, or in the part of it *below*, relative to it, in order.
 
@@ -368,6 +370,7 @@ def find_notebooks(
         folder: The workspace.
         below: The part of it.
         refused: Gets the folders in it that may not be read; others are gone through.
+        now: The present time, for who also wants removed what killed writers left there.
 
     Raises:
         FileRefused: The first of them may not be read.
@@ -387,6 +390,8 @@ def find_notebooks(
 
     for parent, names, files in os.walk(start, onerror=explain):
         here = Path(parent)
+        if now is not None and any(map(_is_temporary, files)):
+            sweep(here, now)
         names[:] = sorted(
             name
             for name in names
@@ -399,6 +404,11 @@ def find_notebooks(
                 continue
             if not _is_link(here / name):
                 yield PurePosixPath((here / name).relative_to(folder).as_posix())
+
+
+def _is_temporary(name: str) -> bool:
+    beginning, end = _TEMPORARY
+    return name.startswith(beginning) and name.endswith(end)
 
 
 def _is_workspace(folder: Path) -> bool:

@@ -87,7 +87,8 @@ def expand(
             below = absolute.resolve()
             if below != workspace.folder:
                 workspace.relative(below / "any.ipynb")
-            for found in find_notebooks(workspace.folder, below, refused):
+            now = workspace.session.environment.now()
+            for found in find_notebooks(workspace.folder, below, refused, now=now):
                 chosen.setdefault(str(found), False)
             continue
         relative = workspace.relative(path)

@@ -259,6 +259,18 @@ class TestWriting:
             assert litter(tmp_path) == [".nbvc-busy.tmp"]
         assert litter(tmp_path) == []
 
+    def test_a_save_sweeps_the_folders_that_it_goes_through(self, workspace: Workspace) -> None:
+        """Also those in which nobody writes any more."""
+        old = workspace.folder / "old"
+        save(workspace, "mine.ipynb", ONE)
+        workspace.checkout("mine.ipynb", "v1", output="old/copy.ipynb")
+        (old / ".nbvc-abandoned.tmp").write_bytes(b"half")
+        with durable.written(old / ".nbvc-busy.tmp", b"half"):
+            workspace.status()
+            assert litter(old) == [".nbvc-abandoned.tmp", ".nbvc-busy.tmp"]
+            workspace.save()
+            assert litter(old) == [".nbvc-busy.tmp"]
+
     def test_without_locks_only_what_is_an_hour_old_is_swept_away(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
