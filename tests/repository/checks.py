@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -32,24 +32,25 @@ def run_check(
 ) -> tuple[list[Finding], CheckReport]:
     """Check a store to the end; return the findings and the report.
 
-    Unless it is to be done only *once*, also as if all histories were long, which must find the
-    same.
+    Unless it is to be done only *once*, or reads all bytes, also as if all histories were long,
+    which must find the same.
     """
-    examined = _check(store, options, lock, changes)
-    if once:
+    options = replace(options, **changes)  # type: ignore[arg-type]
+    examined = _check(store, options, lock)
+    if once or options.read_data:
         return examined
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scanning, "LONG", 1)
-        assert _check(store, options, lock, changes) == examined
+        assert _check(store, options, lock) == examined
     return examined
 
 
 def _check(
-    store: Store, options: CheckOptions, lock: Lock | None, changes: Mapping[str, object]
+    store: Store, options: CheckOptions, lock: Lock | None
 ) -> tuple[list[Finding], CheckReport]:
     repository = open_repository(store)
     backend = replace(repository.backend, lock=lock, now=lambda: options.now)
-    check = Check(backend, replace(options, **changes))  # type: ignore[arg-type]
+    check = Check(backend, options)
     findings = list(check)
     repository.backend.parallel.close()
     return findings, check.report
