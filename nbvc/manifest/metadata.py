@@ -27,10 +27,11 @@ PARENT = "nbvc-parent"
 SOURCE_NUMBER = "nbvc-source-number"
 SOURCE_VERSION_ID = "nbvc-source-version-id"
 NUMBER = "nbvc-number"
-"""Only in a version that was packed and made plain again: the number of its record."""
+"""The number of its record: only in a version that was packed and made plain again, and in a copy
+that a migration puts on top."""
 AGAIN = "nbvc-again"
-"""Only in the copy of what was current that unpacking puts on top of such versions: the version ID
-of the original."""
+"""The version ID of the original: only in the copy of what was current that unpacking puts on top
+of such versions, and a migration on top of those with higher numbers."""
 
 _MAX_AUTHOR_BYTES = 300
 _MAX_MESSAGE_BYTES = 900

@@ -20,7 +20,7 @@ from nbvc.model import Area, NotebookKey
 from nbvc.repository.backend import Backend
 from nbvc.repository.core import Repository
 from nbvc.repository.parallel import Parallel
-from nbvc.repository.state_transfer import check_states, copy_marker, copy_states
+from nbvc.repository.state_transfer import check_states, copy_current, copy_states
 from nbvc.repository.states import read_state
 from nbvc.repository.traffic import Progress, Stopped, Traffic
 from nbvc.repository.transfer import Family, Route, Transfer, entries_of
@@ -162,7 +162,7 @@ def _write(route: Route, transfers: Iterable[Transfer]) -> None:
     for transfer in transfers:
         transfer.verify()
         copy_states(route, transfer.area, transfer.key)
-        copy_marker(route, transfer.area, transfer.key)
+        copy_current(route, transfer)
 
 
 def _in_order(transfers: Iterable[Transfer]) -> list[tuple[Transfer, int]]:

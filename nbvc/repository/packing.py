@@ -20,6 +20,7 @@ from nbvc.manifest.states import State
 from nbvc.model import Area, Digest, NotebookKey, Version, VersionId
 from nbvc.repository.acts import Act
 from nbvc.repository.backend import Backend
+from nbvc.repository.current import find_current
 from nbvc.repository.history import History
 from nbvc.repository.pack_objects import (
     filled_packs,
@@ -137,8 +138,8 @@ def _cold(backend: Backend, key: NotebookKey, versions: Sequence[Version]) -> Co
     data_key = backend.layout.data_key(Area.WORKSPACE, key)
     listed = list(entries_of(backend.store, data_key))
     # What a plain read of the notebook's own key gives stays plain, whatever its number.
-    current = {listed[0].version_id} if listed else set()
-    plain = {entry.version_id for entry in listed} - current
+    current = find_current(backend, data_key) if listed else None
+    plain = {entry.version_id for entry in listed} - {current}
     found = Cold(
         key=key,
         versions=tuple(

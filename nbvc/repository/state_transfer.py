@@ -1,4 +1,4 @@
-"""What may change about a notebook, on its way to another store: its states and its marker.
+"""What may change about a notebook, on its way to another store: its states, and what is shown.
 
 States name no version IDs, so they are copied byte for byte, and their hash chain stays whole. Only
 packs stay behind: what was packed arrives plain, so the states that named them say so no more, and
@@ -15,8 +15,9 @@ from nbvc.manifest.states import State, decode, encode
 from nbvc.model import Area, Digest, NotebookKey
 from nbvc.repository import sequence
 from nbvc.repository.backend import Backend
+from nbvc.repository.current import find_current, put_on_top
 from nbvc.repository.states import newest_state_number
-from nbvc.repository.transfer import Route, entries_of
+from nbvc.repository.transfer import Route, Transfer, entries_of
 from nbvc.stores.base import VersionEntry
 
 
@@ -57,20 +58,38 @@ def copy_states(route: Route, area: Area, key: NotebookKey) -> None:
             raise _taken(route, key)
 
 
-def copy_marker(route: Route, area: Area, key: NotebookKey) -> None:
-    """Hide the notebook in the target if it is hidden in the source, and show it if it is not.
+def copy_current(route: Route, transfer: Transfer) -> None:
+    """Show under the key in the target what is shown in the source: the same version, or none.
 
-    2 requests; 1 more where something is to be done.
+    The version with the newest number was written last in the target, and need not have been so in
+    the source. 2 requests; more where something is to be done.
     """
-    ours = _latest(route.source, area, key)
-    theirs = _latest(route.target, area, key)
-    if ours is None or theirs is None or ours.is_delete_marker == theirs.is_delete_marker:
+    ours, theirs = _latest(route.source, transfer), _latest(route.target, transfer)
+    if ours is None or theirs is None:
         return
-    data_key = route.target.layout.data_key(area, key)
+    data_key = route.target.layout.data_key(transfer.area, transfer.key)
     if ours.is_delete_marker:
-        route.target.store.delete(data_key)
-    else:
+        if not theirs.is_delete_marker:
+            route.target.store.delete(data_key)
+        return
+    if theirs.is_delete_marker:
         route.target.store.delete_version(data_key, theirs.version_id)
+    wanted = transfer.arrived(ours.version_id)
+    if wanted is None or wanted[0] != theirs.version_id:
+        _put_current_on_top(route, transfer)
+
+
+def _put_current_on_top(route: Route, transfer: Transfer) -> None:
+    """Put on top in the target what is current in the source, unless it is current there too."""
+    ours, theirs = (
+        find_current(backend, backend.layout.data_key(transfer.area, transfer.key))
+        for backend in (route.source, route.target)
+    )
+    wanted = transfer.arrived(ours) if ours is not None else None
+    if wanted is not None and wanted[0] != theirs:
+        version_id, number = wanted
+        data_key = route.target.layout.data_key(transfer.area, transfer.key)
+        put_on_top(route.target, data_key, version_id, number=number)
 
 
 def _without_packs(data: bytes, before: Digest | None) -> tuple[State, bytes]:
@@ -90,8 +109,8 @@ def _agree(ours: bytes, theirs: bytes) -> bool:
     return replace(one, packs=(), prev=None) == replace(other, prev=None)
 
 
-def _latest(backend: Backend, area: Area, key: NotebookKey) -> VersionEntry | None:
-    data_key = backend.layout.data_key(area, key)
+def _latest(backend: Backend, transfer: Transfer) -> VersionEntry | None:
+    data_key = backend.layout.data_key(transfer.area, transfer.key)
     return next(entries_of(backend.store, data_key, limit=1), None)
 
 

@@ -169,6 +169,11 @@ class Transfer:
         between = sum(len(steps) for at, steps in self._between.items() if at < self._newest)
         return len(self._arrived) + between + len(self._landed)
 
+    def arrived(self, version_id: VersionId) -> tuple[VersionId, int | None] | None:
+        """Return what a version of the source became, and its number there, once it was copied."""
+        new = self._family.ids.get((self.area, self.key, version_id))
+        return None if new is None else (new, self._numbers.get(version_id))
+
     # Write
 
     def copy(self, index: int) -> None:

@@ -13,13 +13,14 @@ from itertools import takewhile
 from typing import TypeVar
 
 from nbvc.errors import Conflict, VersionNotFound
-from nbvc.manifest.metadata import AGAIN, NUMBER, Provenance, from_metadata
+from nbvc.manifest.metadata import NUMBER, Provenance, from_metadata
 from nbvc.manifest.packs import MAX_PACKED_VERSIONS, Packed, Packer
 from nbvc.manifest.runs import runs_of
 from nbvc.manifest.states import State
 from nbvc.model import Area, NotebookKey, VersionId, WriteId
 from nbvc.repository.acts import Act
 from nbvc.repository.backend import Backend
+from nbvc.repository.current import put_on_top
 from nbvc.repository.pack_objects import (
     filled_packs,
     overlaps,
@@ -170,20 +171,17 @@ class Unpacking:
             if last.is_delete_marker:
                 self._backend.store.delete(self._data_key)
                 return
-            head = self._backend.store.head(self._data_key, last.version_id)
-            write_id = from_metadata(head.metadata).write_id or adoption_id(last.version_id)
-            self._backend.store.copy(
-                self._data_key,
-                last.version_id,
-                self._data_key,
-                metadata={**head.metadata, WRITE_ID: write_id, AGAIN: last.version_id},
-            )
+            put_on_top(self._backend, self._data_key, last.version_id)
             if self._is_covered_by_its_copy(last):
                 return
         raise Conflict(f"{self._key} is being saved by many others.", hint="Run the command again.")
 
     def _top(self) -> tuple[int, VersionEntry | None]:
-        """Return what was saved or removed last, and how many entries of ours cover it."""
+        """Return what was saved or removed last, and how many entries of ours cover it.
+
+        Where a copy lies, others may have saved unnoticed before it was put there, so it does not
+        tell. One with a number as well does: to what a migration writes, nobody saves meanwhile.
+        """
         covering = 0
         for entry in entries_of(self._backend.store, self._data_key):
             if entry.is_delete_marker or not self._is_ours(entry):
@@ -200,9 +198,9 @@ class Unpacking:
         return all(not entry.is_delete_marker and self._is_ours(entry) for entry in above)
 
     def _is_ours(self, entry: VersionEntry) -> bool:
-        """Return whether an unpacking has written an entry."""
+        """Return whether an unpacking has written an entry: it has a number, or is a copy."""
         said = self._said(entry)
-        return said.number is not None or said.again is not None
+        return (said.number is not None) is not (said.again is not None)
 
     def _said(self, entry: VersionEntry) -> Provenance:
         try:

@@ -1,0 +1,197 @@
+"""What a plain read of a notebook gives stays what it is, whatever number that version has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import pytest
+
+from nbvc.model import Area, Version
+from nbvc.repository import Repository
+from nbvc.repository.migration import MigrationReport, migrate
+from nbvc.repository.repeats import REACH
+from tests.repository.checks import run_check, run_repair
+from tests.repository.damaging import data_key
+from tests.repository.packing import content, pack, unpack
+from tests.repository.support import (
+    KEY,
+    act,
+    contents,
+    find,
+    numbers,
+    open_repository,
+    put_foreign,
+    save,
+    write_settings,
+)
+from tests.stores.memory import MemoryStore
+from tests.stores.wrapping import Request, WrappedStore
+
+T = TypeVar("T")
+DRAFT, PUBLISHED = data_key(), data_key(area=Area.PUBLISHED)
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    """Return a store in which v2 is current, and v3 and v4 are older than it."""
+    return with_late_numbers(1)
+
+
+def with_late_numbers(count: int) -> MemoryStore:
+    """Return a store in which so many versions, and one more, got numbers later than v2 did."""
+    store = MemoryStore()
+    write_settings(store)
+    first = save(open_repository(store), content(1))
+    for number in range(count):
+        put_foreign(store, content(number + 3))
+    put_foreign(store, content(1))  # what looks like v1, so that the next save notices nothing
+    save(open_repository(store), content(2), first)
+    run_repair(store)
+    return store
+
+
+def target_of(store: MemoryStore) -> MemoryStore:
+    """Return a fresh store to which *store* was migrated."""
+    target = MemoryStore(url=f"{store.url}-moved", first_id=10_000 * len(store.url))
+    write_settings(target)
+    migrate_to(target, store)
+    return target
+
+
+def migrate_to(target: MemoryStore, store: MemoryStore) -> MigrationReport:
+    """Migrate everything."""
+    return migrate(open_repository(store), open_repository(target), prefix="")
+
+
+def history(repository: Repository, area: Area = Area.WORKSPACE) -> list[tuple[object, ...]]:
+    """Return what a log says of each version, newest first."""
+
+    def shown(version: Version) -> tuple[object, ...]:
+        return version.number, version.digest, version.parent, version.published
+
+    return [shown(version) for version in repository.log(KEY, area=area)]
+
+
+def assert_sound(store: MemoryStore) -> None:
+    """Check that a thorough check finds nothing."""
+    assert run_check(store, read_data=True)[0] == []
+
+
+def test_a_migration_leaves_current_what_was_current(store: MemoryStore) -> None:
+    """Not the version with the newest number, which is an older one; and once is enough."""
+    before = history(open_repository(store))
+    assert store.get(DRAFT).data == content(2)
+    target = target_of(store)
+    for _ in range(2):
+        assert target.get(DRAFT).data == content(2)
+        assert history(open_repository(target)) == before
+        assert_sound(target)
+        written = target.snapshot()
+        migrate_to(target, store)
+        assert target.snapshot() == written
+
+
+def test_a_migration_leaves_published_what_was_published() -> None:
+    """Two published at once, and claimed their numbers in another order than that of the copies."""
+    store = MemoryStore()
+    write_settings(store)
+    first = save(open_repository(store), content(1))
+    save(open_repository(store), content(2), first)
+    publish(Overtaken(store, lambda: publish(store, "v2")), "v1")
+    assert store.get(PUBLISHED).data == content(2)
+    before = history(open_repository(store), Area.PUBLISHED)
+    assert [number for number, *_ in before] == [2, 1]
+    target = target_of(store)
+    assert target.get(PUBLISHED).data == content(2)
+    assert history(open_repository(target), Area.PUBLISHED) == before
+    assert [published for *_, published in history(open_repository(target))] == [True, False]
+    assert_sound(target)
+
+
+def test_what_is_current_may_lie_far_below_the_newest_number() -> None:
+    """As where a repair gave numbers to all that another tool wrote long ago."""
+    target = target_of(with_late_numbers(REACH + 10))
+    count = REACH + 13
+    assert numbers(open_repository(target)) == list(range(count, 0, -1))
+    assert_sound(target)
+    save(open_repository(target), content(999))
+    assert numbers(open_repository(target)) == list(range(count + 1, 0, -1))
+
+
+def test_a_migration_goes_on_after_further_saves(store: MemoryStore) -> None:
+    """Then the new version is current there too, and again what was put on top is no version."""
+    target = target_of(store)
+    save(open_repository(store), content(9))
+    migrate_to(target, store)
+    assert target.get(DRAFT).data == content(9)
+    assert history(open_repository(target)) == history(open_repository(store))
+    assert_sound(target)
+
+
+def test_a_history_that_was_moved_is_moved_on_and_saved_to(store: MemoryStore) -> None:
+    """What was put on top is no version there either."""
+    third = target_of(target_of(store))
+    assert third.get(DRAFT).data == content(2)
+    assert history(open_repository(third)) == history(open_repository(store))
+    save(open_repository(third), content(9))
+    assert contents(open_repository(third))[0] == third.get(DRAFT).data == content(9)
+    assert numbers(open_repository(third)) == [5, 4, 3, 2, 1]
+
+
+@pytest.mark.parametrize("prepare", [lambda store: store, target_of], ids=["there", "moved"])
+def test_packing_and_unpacking_leave_current_what_was_current(
+    store: MemoryStore, prepare: Callable[[MemoryStore], MemoryStore]
+) -> None:
+    """As often as one does so, and always the same versions are packed."""
+    store = prepare(store)
+    before = history(open_repository(store))
+    for _ in range(3):
+        (report,) = pack(store)
+        assert report.versions == 2  # v1 and v3
+        unpack(store)
+        assert store.get(DRAFT).data == content(2)
+        assert history(open_repository(store)) == before
+        assert_sound(store)
+
+
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_a_save_while_what_was_moved_is_unpacked_is_current_afterwards(
+    store: MemoryStore, after: int
+) -> None:
+    """Two versions are written, and then the copy of what was current, which may cover it."""
+    moved = target_of(store)
+    pack(moved)
+    saving = Overtaken(moved, lambda: save(open_repository(moved), content(9)), after=after)
+    unpack(saving)
+    assert saving.after < 0
+    assert moved.get(DRAFT).data == content(9)
+    assert numbers(open_repository(moved)) == [5, 4, 3, 2, 1]
+    assert_sound(moved)
+
+
+def publish(store: MemoryStore | WrappedStore, ref: str) -> None:
+    """Publish a version, as a process of its own."""
+    repository = open_repository(store)
+    repository.publish(find(repository, ref), KEY, act())
+
+
+class Overtaken(WrappedStore):
+    """Somebody else does something between two writes.
+
+    Attributes:
+        after: After how many writes that is.
+    """
+
+    def __init__(self, inner: MemoryStore, act: Callable[[], object], *, after: int = 1) -> None:
+        super().__init__(inner)
+        self.after = after
+        self._act = act
+
+    def around(self, request: Request, send: Callable[[], T]) -> T:
+        """Send *request*, and let the other one come before, when it is time."""
+        if request.name in {"put", "copy"}:
+            self.after -= 1
+            if self.after == -1:
+                self._act()
+        return send()
