@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from nbvc.repository.records import Manifest
 from nbvc.repository.stays import find_recorded
 from nbvc.values import dataclass
 from nbvc.workspace.index import Base, Entry
-from nbvc.workspace.outbox import Waiting, busy, failure_of
+from nbvc.workspace.outbox import Outbox, Waiting, busy, failure_of
 
 if TYPE_CHECKING:
     from nbvc.workspace.core import Workspace
@@ -35,6 +36,11 @@ class Delivered:
 
     waited: Waiting
     record: Record
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether somebody else's save of the same bytes stands for it."""
+        return self.record.write_id != self.waited.write_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +155,8 @@ class _Round:
                 return
             with self._lock:
                 self.delivered.append(delivered)
+            if delivered.is_merged:
+                return  # those behind it say otherwise now, and are read again
 
     def _take_note(self, version: Waiting, error: NbvcError) -> None:
         if isinstance(error, StoreError | AccessDenied | NotFound):
@@ -197,8 +205,23 @@ def _deliver_one(workspace: Workspace, version: Waiting, data: Data) -> Delivere
         saved = repository.save(version.key, draft, act, known)
     if is_here:
         workspace.index.change(version.path, lambda entry: _settled(entry, version, saved))
+    delivered = Delivered(waited=version, record=saved.file.record)
+    if delivered.is_merged:
+        _rebase_those_behind(outbox, delivered)
     outbox.remove(version)
-    return Delivered(waited=version, record=saved.file.record)
+    return delivered
+
+
+def _rebase_those_behind(outbox: Outbox, delivered: Delivered) -> None:
+    """Note what stands for *delivered* now, for whatever is based on it and waits as well.
+
+    No record will have its write ID.
+    """
+    merged = delivered.waited
+    for version in outbox.waiting(store=merged.store, key=merged.key):
+        if version.parent_write_id == merged.write_id:
+            with suppress(IntegrityError):  # it is set aside when its turn comes
+                outbox.rebase(version, delivered.record.number)
 
 
 def _parent(workspace: Workspace, version: Waiting, known: Known | None) -> int | None:

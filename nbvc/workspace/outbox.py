@@ -222,11 +222,11 @@ class Outbox:
 
     def readdress(self, version: Waiting, store: str) -> Waiting:
         """Send *version* to another store than the one it was saved for. Idempotent."""
-        data = self.read(version)
-        moved = replace(version, store=store)
-        head = self._seal(moved) + b"\n"
-        write_file(version.file, data, head=head, token=version.write_id)
-        return moved
+        return self._rewrite(replace(version, store=store))
+
+    def rebase(self, version: Waiting, parent: int) -> Waiting:
+        """Note, durably, which number the version has that *version* is based on. Idempotent."""
+        return self._rewrite(replace(version, parent=parent, parent_write_id=None))
 
     def remove(self, version: Waiting) -> None:
         """Take *version*, which the store has acknowledged, out of the queue. Idempotent."""
@@ -279,6 +279,13 @@ class Outbox:
         finally:
             if alone:
                 lock.release()
+
+    def _rewrite(self, version: Waiting) -> Waiting:
+        """Say of a version what *version* says, in place of what was said before."""
+        data = self.read(version)
+        head = self._seal(version) + b"\n"
+        write_file(version.file, data, head=head, token=version.write_id)
+        return version
 
     def _seal(self, version: Waiting) -> bytes:
         document = _to_document(version)

@@ -12,12 +12,13 @@ from nbvc.environment import Environment
 from nbvc.manifest.metadata import from_metadata
 from nbvc.workspace.cloning import clone
 from nbvc.workspace.core import Workspace
+from nbvc.workspace.outbox import Waiting
 from nbvc.workspace.session import Session
 from tests.notebook_samples import code, notebook
 from tests.repository.damaging import data_key, overwrite, record_key
 from tests.stores.switching import SwitchedStore
 from tests.workspace.conftest import OpenShared
-from tests.workspace.helpers import ONE, TWO, save, write
+from tests.workspace.helpers import ONE, THREE, TWO, save, write
 
 MANY = 40
 """More versions than the newest record carries copies of."""
@@ -47,15 +48,31 @@ def ben(ana: Workspace, environment: Environment, tmp_path: Path) -> Iterator[Wo
 
 
 @pytest.fixture
-def cut_off(ben: Workspace) -> Workspace:
-    """Return that workspace with a version in its outbox, which the next push delivers."""
+def line(ben: Workspace) -> SwitchedStore:
+    """Return the store as ben reaches it, which can be switched off."""
     backend = ben.repository.backend
     switched = SwitchedStore(backend.store)
     ben.repository._backend = replace(backend, store=switched)
-    switched.off()
+    return switched
+
+
+@pytest.fixture
+def cut_off(ben: Workspace, line: SwitchedStore) -> Workspace:
+    """Return that workspace with a version in its outbox, which the next push delivers."""
+    line.off()
     assert save(ben, "mine.ipynb", TWO).waiting
-    switched.on()
+    line.on()
     return ben
+
+
+@pytest.fixture
+def overtaken(ana: Workspace, cut_off: Workspace, line: SwitchedStore) -> Workspace:
+    """Return it with a second version; of the first, somebody else has saved the same bytes."""
+    line.off()
+    assert save(cut_off, "mine.ipynb", THREE).waiting
+    line.on()
+    assert save(ana, "mine.ipynb", TWO).number == 2
+    return cut_off
 
 
 def write_with_another_tool(workspace: Workspace, data: bytes) -> None:
@@ -166,3 +183,43 @@ def test_damage_far_back_keeps_nobody_from_saving(ana: Workspace, ben: Workspace
     damage_old_records(ana)
     result = save(ben, "mine.ipynb", TWO)
     assert (result.saved, result.parent) == (True, None)
+
+
+def test_what_waited_is_based_on_what_others_saved_with_the_same_bytes(
+    ana: Workspace, overtaken: Workspace
+) -> None:
+    """The first version is ana's, and no other: so that is the parent of the second."""
+    assert [each.record.number for each in overtaken.push().delivered] == [2, 3]
+    assert parent_of_newest(ana) == 2
+
+
+def test_that_is_remembered_where_the_delivery_stops_in_between(
+    ana: Workspace,
+    overtaken: Workspace,
+    line: SwitchedStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first version waits no more by then, and has no record of its own."""
+    remove = overtaken.outbox.remove
+
+    def remove_and_lose_the_line(version: Waiting) -> None:
+        remove(version)
+        line.off()
+
+    monkeypatch.setattr(overtaken.outbox, "remove", remove_and_lose_the_line)
+    assert [each.record.number for each in overtaken.push().delivered] == [2]
+    line.on()
+    with Workspace(overtaken.session) as again:
+        again.push()
+    assert parent_of_newest(ana) == 2
+
+
+def test_a_damaged_version_behind_such_a_one_is_set_aside(
+    ana: Workspace, overtaken: Workspace
+) -> None:
+    """As ever; what goes before it is delivered."""
+    (_, second) = overtaken.outbox.waiting()
+    second.file.write_bytes(second.file.read_bytes()[:-1])
+    assert overtaken.push().error is None
+    assert (overtaken.outbox.waiting(), len(overtaken.outbox.damaged())) == ([], 1)
+    assert [version.number for version in ana.log("mine.ipynb")] == [2, 1]

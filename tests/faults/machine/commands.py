@@ -331,6 +331,8 @@ def _deliver_one(world: World, folder: Folder, waiting: Waiting) -> Steps:
         saved = yield from _store(world, path, version, waiting.base, known)
     if folder.base.get(path) is version:
         folder.set_base(path, saved)
+    for other in folder.outbox:  # where others had saved the same bytes, theirs is the version
+        other.base = saved if other.base is version else other.base
     if known is None or (known.number or 0) <= (saved.number or 0):
         folder.known[path] = saved
     folder.seen.add(path)

@@ -196,6 +196,9 @@ class Twin:
                 new += 1
                 found = self._new_waiting(folder, real)
             found.sent = real.sent
+            if real.parent is not None:  # also one that waited, and that others had saved already
+                records = self.world.notebook(real.path).drafts.records
+                found.base = next(each for each in records if each.number == real.parent)
             queue.append(found)
         assert new <= 1, f"{new} versions more wait"
         for gone in known.values():
