@@ -36,23 +36,38 @@ def test_an_answer_breaks_off_as_it_was_told(end: End, error: type[Exception]) -
         ask(server.url, timeout_seconds=0.5)
 
 
-def test_quiet_is_when_the_last_answer_is_given() -> None:
-    """Who waits for quiet goes on only after a request that was under way."""
+@pytest.mark.parametrize("from_before", [0, 2])
+def test_quiet_is_when_the_last_answer_is_given(from_before: int) -> None:
+    """Who waits for quiet goes on only after a request that was under way.
+
+    Connections from before stand for none that came since, whether they stay open or are closed.
+    """
     arrived, go_on, quiet = threading.Event(), threading.Event(), threading.Event()
 
-    def answer(_: Request) -> bytes:
-        arrived.set()
-        go_on.wait()
+    def answer(request: Request) -> bytes:
+        if request.target == "/":
+            arrived.set()
+            go_on.wait()
         return reply(200)
 
     with serving(answer) as server:
+        address = urlsplit(server.url).netloc
+        earlier = [http.client.HTTPConnection(address) for _ in range(from_before)]
+        for connection in earlier:
+            connection.request("GET", "/earlier")
+            connection.getresponse().read()
+        since = server.taken
         client = threading.Thread(target=ask, args=(server.url,))
         client.start()
         arrived.wait()
-        waiting = threading.Thread(target=lambda: (server.wait_until_quiet(), quiet.set()))
+        for connection in earlier[1:]:
+            connection.close()
+        waiting = threading.Thread(target=lambda: (server.wait_until_quiet(since), quiet.set()))
         waiting.start()
         assert not quiet.wait(0.2)
         go_on.set()
         waiting.join()
         client.join()
+        for connection in earlier:
+            connection.close()
     assert quiet.is_set()

@@ -88,7 +88,8 @@ class WireServer:
         self._answer = answer
         self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._taken, self._open = 0, 0
+        self._taken = 0
+        self._open: set[int] = set()
         self._changed = threading.Condition()
         scheme = "https" if tls else "http"
         self.url = f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -103,27 +104,29 @@ class WireServer:
         self._listener.close()
 
     @property
-    def open_connections(self) -> int:
-        """How many connections are open."""
+    def taken(self) -> int:
+        """How many connections were ever opened."""
         with self._changed:
-            return self._open
+            return self._taken
 
-    def wait_until_quiet(self, left: int = 0) -> None:
+    def wait_until_quiet(self, since: int = 0) -> None:
         """Wait until every connection that was opened before is at its end, and all is answered.
 
         For clients that are gone, so that nothing of theirs is under way any more.
 
         Args:
-            left: Connections that others have left open, on which nothing is under way.
+            since: How many connections were opened before those clients came. These may be open
+                still, and need not: nothing is under way on them.
         """
         with self._changed:
             before = self._taken
             # Connections are taken in the order in which they came: this one is the last of them.
             socket.create_connection(self._listener.getsockname()).close()
             done = self._changed.wait_for(
-                lambda: self._taken > before and self._open <= left, QUIET_TIMEOUT_SECONDS
+                lambda: self._taken > before and max(self._open, default=0) <= since,
+                QUIET_TIMEOUT_SECONDS,
             )
-        assert done, f"{self._open} connections are still open"
+            assert done, f"{sum(each > since for each in self._open)} connections are still open"
 
     def _accept(self) -> None:
         while True:
@@ -131,16 +134,14 @@ class WireServer:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            self._count(1)
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+            with self._changed:
+                self._taken += 1
+                number = self._taken
+                self._open.add(number)
+                self._changed.notify_all()
+            threading.Thread(target=self._serve, args=(connection, number), daemon=True).start()
 
-    def _count(self, opened: int) -> None:
-        with self._changed:
-            self._taken += max(opened, 0)
-            self._open += opened
-            self._changed.notify_all()
-
-    def _serve(self, connection: socket.socket) -> None:
+    def _serve(self, connection: socket.socket, number: int) -> None:
         # A client that turns away in the handshake or in between is no concern of the server.
         try:
             with connection, suppress(OSError):
@@ -148,7 +149,9 @@ class WireServer:
                     connection = self._tls.wrap_socket(connection, server_side=True)
                 self._talk(connection)
         finally:
-            self._count(-1)
+            with self._changed:
+                self._open.remove(number)
+                self._changed.notify_all()
 
     def _talk(self, connection: socket.socket) -> None:
         with connection, connection.makefile("rb") as stream:

@@ -5,7 +5,6 @@ Requests go on as they came, ``Host`` included, so that their signatures stay go
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import socket
@@ -153,14 +152,12 @@ class FaultProxy:
         self._state = _State(plan)
         self.victim: Future[int] = Future()
         self.promised: dict[str, bytes] = {}
-        if self._server.open_connections:
-            # Of a command that ran in this process, and let go of its connections just now.
-            gc.collect()
-        self._left = self._server.open_connections
+        # A command that ran in this process may have left connections open.
+        self._before = self._server.taken
 
     def settle(self) -> tuple[list[Request], list[Request]]:
         """Wait until no request is under way; return all since the plan, and those struck."""
-        self._server.wait_until_quiet(self._left)
+        self._server.wait_until_quiet(self._before)
         self._server.requests.clear()
         return self._state.seen, self._state.struck
 
