@@ -114,7 +114,7 @@ class VersionExaminer:
         self._report_forgotten(forgotten)
         self._report_different()
         unindexed, repeats = self._unindexed(frozenset(missing))
-        self._report_unrecorded(unindexed, repeats)
+        self._report_unrecorded(unindexed, repeats, forgotten)
         self._report_null()
         return ExaminedVersions(
             unindexed=tuple(unindexed),
@@ -171,12 +171,15 @@ class VersionExaminer:
     def _report_forgotten(self, forgotten: Numbers) -> None:
         for number, record in sorted(self._records.records.items()):
             if number in forgotten and record.version_id in self._versions:
-                self._find(
-                    Kind.FORGOTTEN_VERSION,
-                    f"v{number} of {self._key} was let go of, and is in the store still.",
-                    number=number,
-                    version_id=record.version_id,
-                )
+                self._report_left(number, record.version_id)
+
+    def _report_left(self, number: int | None, version_id: VersionId, what: str = "") -> None:
+        self._find(
+            Kind.FORGOTTEN_VERSION,
+            f"{what}v{number} of {self._key} was let go of, and is in the store still.",
+            number=number,
+            version_id=version_id,
+        )
 
     def _report_different(self) -> None:
         for number, record in sorted(self._records.records.items()):
@@ -302,7 +305,10 @@ class VersionExaminer:
         self._later_number = newest
 
     def _report_unrecorded(
-        self, unindexed: Sequence[VersionEntry], repeats: Mapping[VersionId, int | None]
+        self,
+        unindexed: Sequence[VersionEntry],
+        repeats: Mapping[VersionId, int | None],
+        forgotten: Numbers,
     ) -> None:
         for entry in unindexed:
             self._find(
@@ -311,8 +317,10 @@ class VersionExaminer:
                 version_id=entry.version_id,
             )
         for version_id, number in repeats.items():
-            if self._provenances[version_id].again:
-                continue  # what was current once more, upon versions that were made plain again
+            if self._provenances[version_id].again:  # what was current was put on top once more
+                if number in forgotten:
+                    self._report_left(number, version_id, "A copy of ")
+                continue
             other = f"v{number}" if number is not None else "another version"
             self._find(
                 Kind.REPEATED_VERSION,

@@ -17,9 +17,10 @@ from nbvc.manifest.metadata import from_metadata
 from nbvc.manifest.packs import Packer, PackFile
 from nbvc.manifest.runs import Numbers, Runs, merged, runs_of, subtract
 from nbvc.manifest.states import Pack, State
-from nbvc.model import Area, NotebookKey, Version, VersionId
+from nbvc.model import Area, Digest, NotebookKey, Version, VersionId
 from nbvc.repository.acts import Act
 from nbvc.repository.backend import Backend
+from nbvc.repository.current import find_current
 from nbvc.repository.history import History
 from nbvc.repository.pack_objects import (
     filled_packs,
@@ -35,11 +36,12 @@ from nbvc.repository.packs import Located, Packs
 from nbvc.repository.records import Manifest
 from nbvc.repository.shared_versions import SHARED, SharedVersions
 from nbvc.repository.states import change_by, read_state
+from nbvc.repository.stays import read_down
 from nbvc.repository.thinning import KeepRules, Kept, thin
 from nbvc.repository.transfer import entries_of
 from nbvc.values import dataclass
 
-LOCKED = "locked"
+CURRENT, LOCKED = "current", "locked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +87,8 @@ class Forgetting:
         self._key, self._act = key, act
         history = History(backend, Area.WORKSPACE, key)
         self._state = history.state
-        kept = self._without_locked(self._without_shared(thin(list(history.versions()), rules)))
+        kept = self._without_shared(thin(list(history.versions()), rules))
+        kept = self._without_locked(self._without_current(kept))
         self._kept = tuple(each for each in kept if each.reasons)
         self._stay = 0
         self._drops = [each.version for each in reversed(kept) if not each.reasons]
@@ -141,6 +144,17 @@ class Forgetting:
             for each in kept
         ]
 
+    def _without_current(self, kept: list[Kept]) -> list[Kept]:
+        """Keep what a plain read of a name of the notebook gives. 2 requests for each name."""
+        names = {each.version.key for each in kept if not each.reasons}
+        current = {(key, find_current(self._backend, self._data_key(key))) for key in names}
+        return [
+            each
+            if each.reasons or (each.version.key, each.version.version_id) not in current
+            else replace(each, reasons=(CURRENT,))
+            for each in kept
+        ]
+
     @property
     def is_moved(self) -> bool:
         """Whether the notebook has another name now, under which it is to be thinned."""
@@ -189,6 +203,7 @@ class Forgetting:
         free = [version_id for version_id in free if version_id in plain]
         stay = remove_versions(self._backend, self._data_key(key), free)
         self._stay += len(stay)
+        remove_versions(self._backend, self._data_key(key), leftovers(self._backend, key))
         named = {file.pack.digest for file in files}
         remove_packs(self._backend, key, [pack for pack in touched if pack.digest not in named])
         remove_unused(self._backend, key)
@@ -272,24 +287,34 @@ class Forgetting:
 def leftovers(backend: Backend, key: NotebookKey) -> list[VersionId]:
     """Return the plain versions under a name that were let go of, and are there still.
 
-    Reads the whole manifest, and asks a listed version that no record names what it is.
+    Also the copies of such that were put on top once. Reads the whole manifest, and asks a listed
+    version that no record names what it is.
     """
     state = read_state(backend, Area.WORKSPACE, key)
-    manifest = Manifest(backend, Area.WORKSPACE, key)
-    newest = manifest.newest()
+    newest = Manifest(backend, Area.WORKSPACE, key).newest()
     if state is None or not state.forgotten or newest is None:
         return []
     forgotten, data_key = Numbers(state.forgotten), backend.layout.data_key(Area.WORKSPACE, key)
-    numbers = {r.version_id: r.number for r in manifest.back_from(newest, newest.first)}
+    numbers: dict[VersionId, int] = {}
+    digests: dict[VersionId, Digest] = {}
+    for record in read_down(backend, key, newest, 1, elsewhere=False):
+        numbers[record.version_id] = record.number
+        if record.number in forgotten:
+            digests[record.version_id] = record.digest
     listed = [e.version_id for e in entries_of(backend.store, data_key) if not e.is_delete_marker]
 
     def number_of(version_id: VersionId) -> int | None:
         if version_id in numbers:
             return numbers[version_id]
         try:
-            return from_metadata(backend.store.head(data_key, version_id).metadata).number
+            said = from_metadata(backend.store.head(data_key, version_id).metadata)
+            if said.again not in digests:
+                return said.number
+            data = backend.store.get(data_key, version_id).data
         except (VersionNotFound, IntegrityError):
             return None
+        # Another tool may have written other bytes, and kept what was said of these.
+        return numbers[said.again] if Digest.of(data) == digests[said.again] else None
 
     found = zip(listed, backend.parallel.map(number_of, listed), strict=True)
     return [version_id for version_id, number in found if number in forgotten]

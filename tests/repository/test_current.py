@@ -7,13 +7,15 @@ from typing import TypeVar
 
 import pytest
 
-from nbvc.model import Area, Version
+from nbvc.model import Area, Version, VersionId
 from nbvc.repository import Repository
+from nbvc.repository.findings import Kind
 from nbvc.repository.migration import MigrationReport, migrate
 from nbvc.repository.repeats import REACH
+from nbvc.stores.base import Overwrite
 from tests.repository.checks import run_check, run_repair
 from tests.repository.damaging import data_key
-from tests.repository.packing import content, pack, unpack
+from tests.repository.packing import content, forget, pack, plain_ids, unpack
 from tests.repository.support import (
     KEY,
     act,
@@ -62,6 +64,18 @@ def target_of(store: MemoryStore) -> MemoryStore:
 def migrate_to(target: MemoryStore, store: MemoryStore) -> MigrationReport:
     """Migrate everything."""
     return migrate(open_repository(store), open_repository(target), prefix="")
+
+
+def pack_and_unpack(store: MemoryStore) -> MemoryStore:
+    """Return *store* after both."""
+    pack(store)
+    unpack(store)
+    return store
+
+
+def bodies(store: MemoryStore) -> list[bytes]:
+    """Return the bytes of all that the store itself lists under the notebook's key."""
+    return [bytes(store.get(DRAFT, VersionId(each)).data) for each in plain_ids(store)]
 
 
 def history(repository: Repository, area: Area = Area.WORKSPACE) -> list[tuple[object, ...]]:
@@ -153,6 +167,52 @@ def test_packing_and_unpacking_leave_current_what_was_current(
         assert store.get(DRAFT).data == content(2)
         assert history(open_repository(store)) == before
         assert_sound(store)
+
+
+@pytest.mark.parametrize("prepare", [lambda store: store, target_of], ids=["there", "moved"])
+def test_what_is_current_is_not_let_go_of(
+    store: MemoryStore, prepare: Callable[[MemoryStore], MemoryStore]
+) -> None:
+    """Whatever the rules say: they keep the newest number, and this is another one."""
+    store = prepare(store)
+    (report,) = forget(store, last=1)
+    kept = [(each.version.number, each.reasons) for each in report.kept]
+    assert kept == [(4, ("latest", "last")), (2, ("current",))]
+    assert store.get(DRAFT).data == content(2)
+    assert numbers(open_repository(store)) == [4, 2]
+    assert_sound(store)
+
+
+@pytest.mark.parametrize("prepare", [pack_and_unpack, target_of], ids=["unpacked", "moved"])
+def test_no_copy_of_what_was_let_go_of_is_left(
+    store: MemoryStore, prepare: Callable[[MemoryStore], MemoryStore]
+) -> None:
+    """What was put on top once holds the same bytes; once it is covered, it goes as well."""
+    store = prepare(store)
+    assert bodies(store).count(content(2)) == 2
+    save(open_repository(store), content(9))
+    forget(store, last=1)
+    assert bodies(store) == [content(9)]
+    assert_sound(store)
+
+
+def test_a_copy_that_was_left_is_named_by_a_check_and_goes_with_the_next_run(
+    store: MemoryStore,
+) -> None:
+    """Other bytes, of another tool that kept what was said of a copy, stay."""
+    moved = target_of(store)
+    left = moved.get(DRAFT)
+    save(open_repository(moved), content(9))
+    forget(moved, last=1)
+    moved.put(DRAFT, left.data, mode=Overwrite(), metadata=left.metadata, content_type="")
+    save(open_repository(moved), content(10))
+    other = left.data[::-1]
+    moved.put(DRAFT, other, mode=Overwrite(), metadata=left.metadata, content_type="")
+    found = [finding.kind for finding in run_check(moved)[0]]
+    assert Kind.FORGOTTEN_VERSION in found
+    (report,) = forget(moved, last=2)
+    assert report.finished == 1
+    assert bodies(moved) == [other, content(10), content(9)]
 
 
 @pytest.mark.parametrize("after", [0, 1, 2])

@@ -122,11 +122,13 @@ def forget(world: World, who: str, path: str, last: int) -> Steps:
         raise NotebookNotFound("")
     if notebook.drafts.moved_to is not None:
         raise NotebookNotFound("")
+    current = [each.drafts.current for each in world.notebooks.values()]
     recorded = [version for version in notebook.drafts.log() if version.number]
     going = [
         version
         for version in recorded[max(last, 1) :]
-        if not (_is_named(notebook, version) or _is_needed(world, path, version))
+        if not (_is_named(notebook, version) or version in current)
+        and not _is_needed(world, path, version)
     ]
     for version in going:
         version.let_go, version.packed = True, False
