@@ -16,6 +16,7 @@ from nbvc.errors import NotebookNotFound
 from nbvc.model import Area, Digest, NotebookKey, Version
 from nbvc.refs import parse_selector
 from nbvc.repository import Repository
+from nbvc.repository.repeats import adoption_id
 from nbvc.repository.settings import read_settings
 from nbvc.stores.base import WRITE_ID, Store
 from tests.faults.ledger import Expected, Ledger, LetGo
@@ -152,7 +153,9 @@ def _check_nothing_hidden(
     if not hidden:
         return
     going = {each.digest for each in let_go.values() if not each.done}
-    written = {store.head(data_key, each).metadata.get(WRITE_ID) for each in shown}
+    written = {
+        store.head(data_key, each).metadata.get(WRITE_ID) or adoption_id(each) for each in shown
+    }
     for version_id in hidden:
         if Digest.of(store.get(data_key, version_id).data) in going:
             continue

@@ -12,6 +12,7 @@ from nbvc.errors import NbvcError
 from nbvc.manifest.layout import Layout, entry_key
 from nbvc.model import Area
 from nbvc.repository import Repository
+from nbvc.repository.current import put_on_top
 from nbvc.repository.settings import prepare
 from nbvc.repository.states import change_by
 from nbvc.stores.base import VersionEntry
@@ -142,6 +143,16 @@ def test_a_version_that_the_log_hides_is_noticed(store: MemoryStore, ledger: Led
     put_foreign(store, b"v4")
     with pytest.raises(AssertionError, match="hides"):
         assert_kept(hiding, ledger)
+
+
+def test_a_copy_of_what_another_tool_wrote_is_a_repeat(
+    store: MemoryStore, repository: Repository, ledger: Ledger
+) -> None:
+    """It was put on top again, and says which write that is: the other one does not say so."""
+    ledger.acknowledge(KEY, b"v4")
+    foreign = put_foreign(store, b"v4")
+    put_on_top(repository.backend, DATA_KEY, foreign.version_id)
+    assert assert_kept(store, ledger) == 5
 
 
 def test_a_rename_continues_the_log(
