@@ -45,6 +45,13 @@ def subtract(
             yield first, last
 
 
+def within(runs: Iterable[tuple[int, int]], lowest: int, highest: int) -> Iterator[tuple[int, int]]:
+    """Yield the runs of the numbers that are in *runs*, and neither too low nor too high."""
+    for first, last in runs:
+        if first <= highest and last >= lowest:
+            yield max(first, lowest), min(last, highest)
+
+
 def runs_of(numbers: Iterable[int]) -> Runs:
     """Return *numbers* as runs, as few as possible, lowest first."""
     return tuple(merged((number, number) for number in numbers))

@@ -8,20 +8,20 @@ chain of hashes stays whole. What a run that was cut off has left undone, the ne
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
 from nbvc.errors import Conflict, IntegrityError, VersionNotFound
 from nbvc.manifest.metadata import from_metadata
 from nbvc.manifest.packs import Packer, PackFile
-from nbvc.manifest.runs import Numbers, Runs, merged, runs_of, subtract
-from nbvc.manifest.states import Pack, State
+from nbvc.manifest.runs import Numbers, Runs, merged, runs_of, subtract, within
+from nbvc.manifest.states import Pack, Segment, State
 from nbvc.model import Area, Digest, NotebookKey, Version, VersionId
 from nbvc.repository.acts import Act
 from nbvc.repository.backend import Backend
 from nbvc.repository.current import find_current
-from nbvc.repository.history import History
+from nbvc.repository.history import History, version_of
 from nbvc.repository.pack_objects import (
     filled_packs,
     overtaken,
@@ -36,7 +36,7 @@ from nbvc.repository.packs import Located, Packs
 from nbvc.repository.records import Manifest
 from nbvc.repository.shared_versions import SHARED, SharedVersions
 from nbvc.repository.states import change_by, read_state
-from nbvc.repository.stays import read_down
+from nbvc.repository.stays import read_down, read_up
 from nbvc.repository.thinning import KeepRules, Kept, thin
 from nbvc.repository.transfer import entries_of
 from nbvc.values import dataclass
@@ -274,6 +274,10 @@ class Forgetting:
         if self._state is None or not self._state.forgotten:
             return 0
         finished = 0
+        for key, versions in list(self._hidden()):
+            before = self._stay
+            self._forget(key, versions)
+            finished += len(versions) - (self._stay - before)
         names = {self._key, *(segment.key for segment in self._state.segments)}
         for key in sorted(names):
             left = leftovers(self._backend, key)
@@ -282,6 +286,30 @@ class Forgetting:
             finished += len(left) - len(stay)
             remove_unused(self._backend, key)
         return finished
+
+    def _hidden(self) -> Iterator[tuple[NotebookKey, list[Version]]]:
+        """Yield what is let go of under this name, and not yet under the earlier one that has it.
+
+        An earlier run was cut off between the two. What is needed by now stays.
+        """
+        for segment in self._state.segments if self._state is not None else ():
+            left = list(self._left_of(segment))
+            kept = self._without_current(self._without_shared(left)) if left else []
+            going = [each.version for each in kept if not each.reasons]
+            if going:
+                yield segment.key, going
+
+    def _left_of(self, segment: Segment) -> Iterator[Kept]:
+        """Yield what is let go of in this state, and not in that of an earlier name."""
+        if self._state is None:
+            return
+        there = read_state(self._backend, Area.WORKSPACE, segment.key)
+        hidden = within(self._state.forgotten, segment.first, segment.last)
+        manifest = Manifest(self._backend, Area.WORKSPACE, segment.key)
+        for first, last in subtract(hidden, there.forgotten if there is not None else ()):
+            for record in read_up(manifest, first, last):
+                version = version_of(Area.WORKSPACE, segment.key, record)
+                yield Kept(version=version, reasons=())
 
 
 def leftovers(backend: Backend, key: NotebookKey) -> list[VersionId]:

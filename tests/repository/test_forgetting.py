@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, timedelta, timezone
+from itertools import count
+from typing import TypeVar
 
 import pytest
 
-from nbvc.errors import InvalidInput, VersionNotFound
+from nbvc.errors import InvalidInput, StoreUnavailable, VersionNotFound
 from nbvc.manifest.layout import Layout
 from nbvc.model import Area, NotebookKey, Version, VersionId
 from nbvc.repository.findings import Kind, Severity
 from nbvc.repository.migration import migrate
 from nbvc.repository.thinning import KeepRules, thin
-from nbvc.stores.base import Create
+from nbvc.stores.base import Create, Store
 from tests.repository.checks import run_check, run_repair
 from tests.repository.packing import (
     LATER,
@@ -38,7 +42,9 @@ from tests.repository.support import (
     write_settings,
 )
 from tests.stores.memory import Entry, MemoryStore
+from tests.stores.wrapping import Request, WrappedStore
 
+T = TypeVar("T")
 DATA_KEY = Layout().data_key(Area.WORKSPACE, KEY)
 
 
@@ -240,6 +246,56 @@ def test_what_a_cut_off_run_left_is_deleted_by_the_next(store: MemoryStore) -> N
     assert (report.versions, report.finished) == (0, 1)
     assert hidden.version_id not in plain_ids(store)
     assert run_check(store)[0] == []
+
+
+class Dying(WrappedStore):
+    """A store for a process that dies after so many writes and deletions."""
+
+    def __init__(self, inner: Store, left: int) -> None:
+        super().__init__(inner)
+        self.left = left
+
+    def around(self, request: Request, send: Callable[[], T]) -> T:
+        """Send *request*, while the process lives."""
+        if request.name in {"put", "delete_version"}:
+            self.left -= 1
+            if self.left < 0:
+                raise StoreUnavailable("dead")
+        return send()
+
+
+@pytest.mark.parametrize("prepare", [lambda store: store, pack], ids=["plain", "packed"])
+def test_a_cut_off_run_under_a_new_name_is_finished_by_the_next(
+    store: MemoryStore, prepare: Callable[[MemoryStore], object]
+) -> None:
+    """Wherever it was: what only the new name says is let go of goes from the earlier one too."""
+    prepare(store)
+    open_repository(store).rename(KEY, OTHER, act())
+    for left in count():
+        copy = store.clone()
+        dying = Dying(copy, left)
+        with suppress(StoreUnavailable):
+            forget(dying, keys=[OTHER], last=1)
+        if dying.left >= 0:
+            break
+        forget(copy, keys=[OTHER], last=1)
+        assert (numbers(copy), numbers(copy, OTHER)) == ([], [11])
+        assert (plain_ids(copy), pack_keys(copy)) == ([], [])
+        assert run_check(copy)[0] == []
+    assert left > 2
+
+
+def test_what_is_published_anew_since_a_cut_off_run_stays(store: MemoryStore) -> None:
+    """Under the earlier name, which showed it still."""
+    open_repository(store).rename(KEY, OTHER, act())
+    with suppress(StoreUnavailable):
+        forget(Dying(store, 1), keys=[OTHER], last=1)
+    repository = open_repository(store)
+    repository.publish(find(repository, "v3"), KEY, act())
+    (report,) = forget(store, keys=[OTHER], last=1)
+    assert (report.versions, report.finished) == (0, 9)
+    assert (numbers(store), numbers(store, OTHER)) == ([3], [11])
+    assert open_repository(store).read(find(open_repository(store), "v3")) == content(3)
 
 
 def test_a_pack_that_a_cut_off_run_left_goes_with_what_it_holds(store: MemoryStore) -> None:

@@ -122,18 +122,29 @@ def forget(world: World, who: str, path: str, last: int) -> Steps:
         raise NotebookNotFound("")
     if notebook.drafts.moved_to is not None:
         raise NotebookNotFound("")
-    current = [each.drafts.current for each in world.notebooks.values()]
-    recorded = [version for version in notebook.drafts.log() if version.number]
+    shelf = notebook.drafts
+    recorded = [version for version in shelf.log() if version.number]
     going = [
         version
         for version in recorded[max(last, 1) :]
-        if not (_is_named(notebook, version) or version in current)
-        and not _is_needed(world, path, version)
+        if not (_is_named(notebook, version) or _is_needed(world, path, version))
     ]
-    for version in going:
-        version.let_go, version.packed = True, False
-    yield
+    left = [version for version in shelf.hidden if not version.let_go]
+    yield from _let_go([each for each in left if not _is_needed(world, path, each)])
+    earlier = [version for version in going if version.home != path]
+    if earlier:
+        shelf.hidden += earlier
+        yield
+    yield from _let_go(going[::-1])
     return (len(going),)
+
+
+def _let_go(versions: list[Version]) -> Steps:
+    """Let go of versions, oldest first, under one name after the other."""
+    for _, some in groupby(versions, key=lambda version: version.home):
+        for version in some:
+            version.let_go, version.packed = True, False
+        yield
 
 
 def _is_named(notebook: Notebook, version: Version) -> bool:
@@ -143,9 +154,10 @@ def _is_named(notebook: Notebook, version: Version) -> bool:
 
 
 def _is_needed(world: World, path: str, version: Version) -> bool:
-    """Whether another name of a notebook needs what is not named under this one."""
+    """Whether it is current, or another name of a notebook needs what is not named under this."""
     shelf = world.notebook(path).drafts
-    if version in shelf.shared:
+    current = [each.drafts.current for each in world.notebooks.values()]
+    if version in shelf.shared or version in current:
         return True
     for home in {each.home for each in shelf.records} - {path}:
         other = world.notebook(home)
@@ -477,7 +489,7 @@ def _link(notebook: Notebook, other: Notebook, copy: Version, newest: Version) -
     target.stored = [each for each in target.stored if each.number is None]
     target.records = list(source.records)
     target.removed, target.moved_to = False, None
-    target.shared = list(source.shared)
+    target.shared, target.hidden = list(source.shared), list(source.hidden)
     other.tags = dict(notebook.tags)
     yield
     copy.number = (newest.number or 0) + 1

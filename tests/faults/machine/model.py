@@ -78,6 +78,8 @@ class Shelf:
         removed: Whether the notebook is said to be removed.
         moved_to: The name that it is said to have now.
         shared: What the notebook that it was renamed to has too, while it is one again.
+        hidden: What is not shown any more of what lies under earlier names: somebody has let go of
+            it here, and perhaps was cut off before that was done.
     """
 
     path: str = ""
@@ -87,6 +89,7 @@ class Shelf:
     removed: bool = False
     moved_to: str | None = None
     shared: list[Version] = field(default_factory=list)
+    hidden: list[Version] = field(default_factory=list)
 
     @property
     def exists(self) -> bool:
@@ -108,7 +111,7 @@ class Shelf:
         left = deque(version for version in reversed(self.stored) if version.is_listed)
         log = []
         for record in reversed(self.records):
-            if record.let_go:
+            if self.has_let_go_of(record):
                 continue
             while left and not (left[0].number and left[0].number < (record.number or 0)):
                 listed = left.popleft()
@@ -118,6 +121,10 @@ class Shelf:
                     break
             log.append(record)
         return log + [version for version in left if version.number is None]
+
+    def has_let_go_of(self, version: Version) -> bool:
+        """Whether *version* is not shown any more."""
+        return version.let_go or version in self.hidden
 
     def write(self, version: Version) -> None:
         """Store *version*, without a number."""

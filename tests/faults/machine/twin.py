@@ -132,7 +132,7 @@ class Twin:
                 for version in shelf.log():
                     ledger.acknowledge(key, version.data, version.number, area=area)
             for version in notebook.drafts.records:
-                if version.let_go:
+                if notebook.drafts.has_let_go_of(version):
                     ledger.acknowledge(key, version.data)
                     ledger.forget(key, version.number or 0, version.data)
             for name in TAGS:
@@ -242,7 +242,7 @@ class Twin:
         if base.write_id is not None:
             return next(w.version for w in folder.outbox if w.write_id == base.write_id)
         shelf = self.world.notebook(path).drafts
-        log = [*shelf.log(), *(version for version in shelf.records if version.let_go)]
+        log = [*shelf.log(), *filter(shelf.has_let_go_of, shelf.records)]
         alike = [version for version in log if Digest.of(version.data) == base.digest]
         # After a migration, the version ID is still that of the former store.
         found = [version for version in alike if version.version_id == base.version_id]
