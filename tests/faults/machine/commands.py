@@ -529,7 +529,7 @@ class Ref:
         """
         notebook = world.notebook(path)
         log = notebook.drafts.log()
-        if not log:
+        if not notebook.drafts.exists:  # of one that has another name, nothing may be left to show
             raise NotebookNotFound("")
         number = self.number if self.tag is None else notebook.tags.get(self.tag, 0)
         if number is None:
