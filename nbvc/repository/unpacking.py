@@ -8,6 +8,7 @@ again; and a new state names a table of their new IDs, by which they are found f
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import takewhile
 from typing import TypeVar
@@ -136,7 +137,9 @@ class Unpacking:
             if entry.is_delete_marker or entry.size_bytes not in sizes:
                 continue
             said = self._said(entry)
-            if said.number in writes and said.write_id == writes[said.number]:
+            if said is None or said.number not in writes:
+                continue
+            if said.write_id == writes[said.number]:
                 landed[said.number] = entry.version_id
         return landed
 
@@ -171,9 +174,10 @@ class Unpacking:
             if last.is_delete_marker:
                 self._backend.store.delete(self._data_key)
                 return
-            put_on_top(self._backend, self._data_key, last.version_id)
-            if self._is_covered_by_its_copy(last):
-                return
+            with suppress(VersionNotFound):  # covered by another, and let go of since
+                put_on_top(self._backend, self._data_key, last.version_id)
+                if self._is_covered_by_its_copy(last):
+                    return
         raise Conflict(f"{self._key} is being saved by many others.", hint="Run the command again.")
 
     def _top(self) -> tuple[int, VersionEntry | None]:
@@ -198,15 +202,18 @@ class Unpacking:
         return all(not entry.is_delete_marker and self._is_ours(entry) for entry in above)
 
     def _is_ours(self, entry: VersionEntry) -> bool:
-        """Return whether an unpacking has written an entry: it has a number, or is a copy."""
-        said = self._said(entry)
-        return (said.number is not None) is not (said.again is not None)
+        """Return whether an unpacking has written an entry: it has a number, or is a copy.
 
-    def _said(self, entry: VersionEntry) -> Provenance:
+        Or it is gone since it was listed: only what is not current is ever deleted.
+        """
+        said = self._said(entry)
+        return said is None or (said.number is not None) is not (said.again is not None)
+
+    def _said(self, entry: VersionEntry) -> Provenance | None:
         try:
             head = self._backend.store.head(self._data_key, entry.version_id)
         except VersionNotFound:
-            return Provenance()
+            return None
         return from_metadata(head.metadata)
 
     def _claim(self, plain: list[Packed]) -> State:
