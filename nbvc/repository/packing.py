@@ -233,15 +233,20 @@ class Packing:
     def _keep(self, file: PackFile) -> None:
         """Store a pack, verify it, name it in a new state, and remove what it holds."""
         place = put_pack(self._backend, self._packs, self._cold.key, file, self._act)
-        verified = self._verified(place)
+        try:
+            verified = self._verified(place)
+        except VersionNotFound:
+            if _is_let_go(file, read_state(self._backend, Area.WORKSPACE, self._cold.key)):
+                return  # and so somebody has removed it
+            raise
         numbers = Numbers(file.pack.numbers)
         again: list[VersionId] = []
 
         def change(state: State) -> State | None:
             if any(overlaps(pack, file.pack) for pack in state.filled_packs):
                 return None  # somebody else packs at this moment
-            if any(state.is_forgotten(packed.number) for packed in file.table.versions):
-                return None  # somebody lets go of them, and may be deleting them by now
+            if _is_let_go(file, state):
+                return None  # and whoever lets go of them may be deleting them by now
             plain = self._packs.plain_again(Area.WORKSPACE, self._cold.key, state)
             again[:] = [plain_as for packed, plain_as in plain if packed.number in numbers]
             others = without_numbers(state.packs, file.pack.numbers)
@@ -298,3 +303,9 @@ class Packing:
     def _count(self, **counts: int) -> None:
         more = {name: getattr(self._report, name) + n for name, n in counts.items()}
         self._report = replace(self._report, **more)
+
+
+def _is_let_go(file: PackFile, state: State | None) -> bool:
+    """Return whether somebody has let go of a version in a pack since."""
+    versions = file.table.versions
+    return state is not None and any(state.is_forgotten(packed.number) for packed in versions)
