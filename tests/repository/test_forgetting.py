@@ -27,6 +27,7 @@ from tests.repository.packing import (
     pack,
     pack_keys,
     plain_ids,
+    unpack,
 )
 from tests.repository.support import (
     HOUR,
@@ -283,6 +284,52 @@ def test_a_cut_off_run_under_a_new_name_is_finished_by_the_next(
         assert (plain_ids(copy), pack_keys(copy)) == ([], [])
         assert run_check(copy)[0] == []
     assert left > 2
+
+
+class Meanwhile(WrappedStore):
+    """A store on which somebody else does something once a certain request was answered."""
+
+    def __init__(
+        self, inner: Store, when: Callable[[Request], bool], act: Callable[[], object]
+    ) -> None:
+        super().__init__(inner)
+        self.when, self.act, self.done = when, act, False
+
+    def around(self, request: Request, send: Callable[[], T]) -> T:
+        """Send *request*, and let the other one act."""
+        reply = send()
+        if not self.done and self.when(request):
+            self.done = True
+            self.act()
+        return reply
+
+
+def test_who_packs_what_is_let_go_of_at_this_moment_says_nothing_of_it(store: MemoryStore) -> None:
+    """The pack is there and not named yet, and somebody removes it with what it holds."""
+    meanwhile = Meanwhile(
+        store,
+        lambda request: request.name == "put" and "/p/" in request.key,
+        lambda: forget(store, last=1),
+    )
+    (report,) = pack(meanwhile)
+    assert meanwhile.done
+    assert (report.versions, pack_keys(store), numbers(store)) == (0, [], [10])
+    assert run_check(store)[0] == []
+
+
+def test_what_is_let_go_of_while_it_is_unpacked_is_gone(store: MemoryStore) -> None:
+    """What he who unpacks has listed already is removed; what is current stays that."""
+    pack(store)
+    meanwhile = Meanwhile(
+        store,
+        lambda request: request.name == "head" and len(plain_ids(store)) == 10,
+        lambda: forget(store, last=1),
+    )
+    unpack(meanwhile)
+    assert meanwhile.done
+    assert store.get(DATA_KEY).data == content(10)
+    assert (numbers(store), pack_keys(store)) == ([10], [])
+    assert run_check(store)[0] == []
 
 
 def test_what_is_published_anew_since_a_cut_off_run_stays(store: MemoryStore) -> None:
