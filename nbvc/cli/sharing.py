@@ -212,7 +212,10 @@ def clone(
     for key, error in result.skipped:
         state.output.note(f"Left out {printable_line(key)}: {error.message}")
     if result.skipped:
-        raise typer.Exit(result.skipped[0][1].exit_code)
+        error = result.skipped[0][1]
+        if error.hint:
+            state.output.note(f"hint: {error.hint}")
+        raise typer.Exit(error.exit_code)
 
 
 def _report_clone(state: State, result: CloneResult) -> None:

@@ -91,6 +91,7 @@ def deliver(
 
 def _deliver_alone(workspace: Workspace, *, everything: bool) -> Delivery:
     round_ = _Round(workspace, everything=everything)
+    workspace.outbox.tidy(workspace.session.environment.now())
     try:
         workspace.connect()
         round_.deliver_all()

@@ -122,7 +122,7 @@ class Outbox:
         self.folder = folder
         self._owner = owner
         self._keys: dict[str, NotebookKey] = {}
-        self._is_swept = False
+        self._is_tidy = False
 
     def add(self, version: Waiting, data: Data, *, sent: bool) -> Waiting:
         """Put *version* at the end of the queue, durably.
@@ -141,9 +141,7 @@ class Outbox:
             AccessDenied: The folder may not be written.
         """
         make_folder(self.folder, private=True)
-        if not self._is_swept:  # once is enough, however many notebooks a command saves
-            sweep(self.folder, version.saved_at)
-            self._is_swept = True
+        self.tidy(version.saved_at)
         version = replace(version, own=True)
         head = self._seal(version) + b"\n"
         place = 1 + max((int(name[:_PLACE_DIGITS]) for name in self._names()), default=0)
@@ -154,6 +152,18 @@ class Outbox:
         create_file(file, data, head=head, token=version.write_id, private=True)
         own = self._owner is not None and self._owner.has_key
         return replace(version, place=place, sent=sent, file=file, own=own)
+
+    def tidy(self, now: datetime) -> None:
+        """Remove what was left by who could not come to the end of a write here. Never fails.
+
+        Once is enough, however many notebooks a command saves.
+        """
+        if self._is_tidy:
+            return
+        sweep(self.folder, now)
+        if self._owner is not None:
+            self._owner.tidy(now)
+        self._is_tidy = True
 
     def waiting(self, *, store: str | None = None, key: NotebookKey | None = None) -> list[Waiting]:
         """Return the versions that wait, in the order of delivery; damaged ones are left out.
@@ -290,7 +300,7 @@ class Outbox:
     def _seal(self, version: Waiting) -> bytes:
         document = _to_document(version)
         if self._owner is not None and version.own:
-            document = self._owner.sign(document, version.saved_at)
+            document = self._owner.sign(document)
         return seal(document)
 
     def _read_header(self, name: str) -> Waiting | IntegrityError | None:

@@ -38,12 +38,12 @@ class Owner:
         self._new_token = new_token
         self._known: bytes | None = None
 
-    def sign(self, document: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-        """Return *document* with the user's code; as it is where no key can be kept.
-
-        What a process left that was killed while it made the key is removed.
-        """
+    def tidy(self, now: datetime) -> None:
+        """Remove what was left by who could not come to the end of making the key. Never fails."""
         sweep(self._path.parent, now)
+
+    def sign(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Return *document* with the user's code; as it is where no key can be kept."""
         key = self._read() or self._make()
         return {**document, MEMBER: _code(key, document)} if key else dict(document)
 

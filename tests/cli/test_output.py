@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from pathlib import Path
 from textwrap import dedent
@@ -279,6 +280,24 @@ def test_clone_says_how_many_and_where_to_go_on(churn: CommandLine, tmp_path: Pa
     assert churn("clone", url, cwd=tmp_path).stdout == (
         f"churn.ipynb: written (v1 {digest(ONE)}).\n"
     )
+
+
+def test_clone_names_what_it_left_out_and_says_what_to_do(
+    churn: CommandLine, tmp_path: Path
+) -> None:
+    """A line for each, and one hint; the rest is there."""
+    churn.write("sub/deep.ipynb", ONE)
+    churn("save", "sub/deep.ipynb")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy/sub").symlink_to(tmp_path / "elsewhere")
+    result = churn("clone", churn.folder, "copy", cwd=tmp_path, exit_code=2)
+    assert result.stdout.splitlines()[0] == "Cloned 1 notebook to copy."
+    left, hint = result.stderr.splitlines()
+    assert re.match(
+        r"Left out \S+/sub/deep\.ipynb: .* is outside of the workspace .*/copy\.$", left
+    )
+    assert hint == "hint: Use a path inside it, or make a workspace there: nbvc init"
 
 
 def test_config_lists_values_and_origins(project: CommandLine) -> None:

@@ -156,16 +156,23 @@ def test_without_a_place_for_a_key_versions_wait_for_push(
     assert len(workspace.push().delivered) == 1
 
 
-def test_what_was_left_of_a_key_that_was_never_made_is_removed(
-    workspace: Workspace, store: SwitchedStore
+@pytest.mark.parametrize("then", ["saved again", "delivered"])
+def test_what_was_left_by_who_came_to_no_end_is_removed(
+    workspace: Workspace, store: SwitchedStore, then: str
 ) -> None:
-    """As of a process that was killed in between."""
-    folder = workspace.session.environment.user_config_file.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / ".nbvc-left.tmp").touch()
+    """Beside the key and in the queue, by the next one who comes by."""
+    folders = (workspace.session.environment.user_config_file.parent, workspace.outbox.folder)
     store.off()
     save(workspace, "mine.ipynb", ONE)
-    assert litter(folder) == []
+    for folder in folders:
+        (folder / ".nbvc-left.tmp").touch()
+    del workspace.outbox  # as for another process
+    if then == "delivered":
+        store.on()
+        assert len(workspace.push().delivered) == 1
+    else:
+        assert save(workspace, "mine.ipynb", TWO).waiting
+    assert [litter(folder) for folder in folders] == [[], []]
 
 
 def test_the_key_is_readable_by_its_owner_alone(workspace: Workspace, store: SwitchedStore) -> None:
