@@ -161,6 +161,10 @@ def _store(
 ) -> SaveResult:
     """Store *draft*; keep it in the outbox where the store cannot take it now."""
     key = workspace.key_of(entry.path)
+    if entry.known and not workspace.repository.backend.capabilities.conditional_replace:
+        # The store will not say that there is more than what is known, should this one be cut off
+        # before it has a record: so the next save is to look.
+        workspace.index.put(replace(entry, known=None))
     try:
         known = workspace.repository.save(key, draft, act, entry.known)
     except NbvcError as error:

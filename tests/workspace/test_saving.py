@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -14,15 +16,18 @@ from nbvc.environment import Environment
 from nbvc.errors import InvalidKey, InvalidNotebook, NotebookNotFound
 from nbvc.manifest.metadata import Provenance, to_metadata
 from nbvc.model import Digest, WriteId
-from nbvc.stores.base import Overwrite
+from nbvc.stores.base import Capabilities, Overwrite
 from nbvc.workspace.core import Workspace
 from nbvc.workspace.files import stamp
 from nbvc.workspace.results import SomeFailed
 from tests.conftest import make_workspace
 from tests.notebook_samples import code, notebook
 from tests.stores.counting import CountingStore
+from tests.stores.wrapping import Request, WrappedStore
 from tests.workspace.conftest import OpenShared
 from tests.workspace.helpers import ONE, THREE, TWO, run_python, save, write
+
+T = TypeVar("T")
 
 
 def parents(workspace: Workspace, path: str) -> list[tuple[int | None, int | None]]:
@@ -34,6 +39,33 @@ def opened(environment: Environment) -> Workspace:
     """Return a new workspace."""
     make_workspace(environment)
     return Workspace.open(environment=environment)
+
+
+class Dying(WrappedStore):
+    """A store for a process that is killed before it claims a record."""
+
+    def around(self, request: Request, send: Callable[[], T]) -> T:
+        """Send *request*, unless it is that one."""
+        if request.name == "put" and "/v/" in request.key:
+            raise SystemExit
+        return send()
+
+
+@pytest.mark.parametrize("conditional", [True, False])
+def test_a_save_that_was_killed_between_its_two_writes_is_recorded_by_the_next(
+    workspace: Workspace, file: Path, conditional: bool
+) -> None:
+    """Whatever that saves; also where the store refuses no write upon what is not known here."""
+    backend = workspace.repository.backend
+    able = Capabilities(conditional_create=conditional, conditional_replace=conditional)
+    workspace.repository._backend = replace(backend, store=Dying(backend.store), capabilities=able)
+    with pytest.raises(SystemExit):
+        save(workspace, file.name, THREE)
+    workspace.repository._backend = replace(backend, capabilities=able)
+    save(workspace, file.name, ONE)
+    assert [(version.number, version.indexed) for version in workspace.log(file)] == [
+        (number, True) for number in (4, 3, 2, 1)
+    ]
 
 
 class TestOneNotebook:
