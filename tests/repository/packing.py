@@ -14,10 +14,21 @@ from nbvc.repository.thinning import KeepRules
 from nbvc.repository.unpacking import UnpackReport
 from nbvc.stores.base import Store
 from tests.repository.support import HOUR, KEY, NOON, act, open_repository, save
+from tests.stores.wrapping import Request
 
 LATER = NOON + timedelta(days=400)
 COLD = PackRules(older_than=timedelta(0), keep_newest=1, now=LATER)
 """Everything but the newest version."""
+
+
+def stores_a_pack(request: Request) -> bool:
+    """Whether *request* stores a pack."""
+    return request.name == "put" and "/p/" in request.key
+
+
+def reads_a_pack(request: Request) -> bool:
+    """Whether *request* reads a pack, or a part of one."""
+    return request.name == "get" and "/p/" in request.key
 
 
 def content(number: int) -> bytes:

@@ -28,7 +28,8 @@ from tests.repository.support import (
     write_settings,
 )
 from tests.stores.memory import MemoryStore
-from tests.stores.wrapping import Request, WrappedStore
+from tests.stores.overtaken import Overtaken
+from tests.stores.wrapping import WrappedStore
 
 T = TypeVar("T")
 DRAFT, PUBLISHED = data_key(), data_key(area=Area.PUBLISHED)
@@ -112,7 +113,7 @@ def test_a_migration_leaves_published_what_was_published() -> None:
     write_settings(store)
     first = save(open_repository(store), content(1))
     save(open_repository(store), content(2), first)
-    publish(Overtaken(store, lambda: publish(store, "v2")), "v1")
+    publish(Overtaken(store, lambda: publish(store, "v2"), after=1), "v1")
     assert store.get(PUBLISHED).data == content(2)
     before = history(open_repository(store), Area.PUBLISHED)
     assert [number for number, *_ in before] == [2, 1]
@@ -234,24 +235,3 @@ def publish(store: MemoryStore | WrappedStore, ref: str) -> None:
     """Publish a version, as a process of its own."""
     repository = open_repository(store)
     repository.publish(find(repository, ref), KEY, act())
-
-
-class Overtaken(WrappedStore):
-    """Somebody else does something between two writes.
-
-    Attributes:
-        after: After how many writes that is.
-    """
-
-    def __init__(self, inner: MemoryStore, act: Callable[[], object], *, after: int = 1) -> None:
-        super().__init__(inner)
-        self.after = after
-        self._act = act
-
-    def around(self, request: Request, send: Callable[[], T]) -> T:
-        """Send *request*, and let the other one come before, when it is time."""
-        if request.name in {"put", "copy"}:
-            self.after -= 1
-            if self.after == -1:
-                self._act()
-        return send()

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, timedelta, timezone
 from itertools import count
-from typing import TypeVar
 
 import pytest
 
-from nbvc.errors import InvalidInput, StoreUnavailable, VersionNotFound
+from nbvc.errors import InvalidInput, VersionNotFound
 from nbvc.manifest.layout import Layout
 from nbvc.model import Area, NotebookKey, Version, VersionId
 from nbvc.repository.findings import Kind, Severity
 from nbvc.repository.migration import migrate
 from nbvc.repository.thinning import KeepRules, thin
-from nbvc.stores.base import Create, Store
+from nbvc.stores.base import Create
 from tests.repository.checks import run_check, run_repair
 from tests.repository.packing import (
     LATER,
@@ -27,6 +25,7 @@ from tests.repository.packing import (
     pack,
     pack_keys,
     plain_ids,
+    reads_a_pack,
     unpack,
 )
 from tests.repository.support import (
@@ -42,10 +41,10 @@ from tests.repository.support import (
     save,
     write_settings,
 )
+from tests.stores.killing import Killed, KillingStore
 from tests.stores.memory import Entry, MemoryStore
-from tests.stores.wrapping import Request, WrappedStore
+from tests.stores.overtaken import Overtaken
 
-T = TypeVar("T")
 DATA_KEY = Layout().data_key(Area.WORKSPACE, KEY)
 
 
@@ -249,22 +248,6 @@ def test_what_a_cut_off_run_left_is_deleted_by_the_next(store: MemoryStore) -> N
     assert run_check(store)[0] == []
 
 
-class Dying(WrappedStore):
-    """A store for a process that dies after so many writes and deletions."""
-
-    def __init__(self, inner: Store, left: int) -> None:
-        super().__init__(inner)
-        self.left = left
-
-    def around(self, request: Request, send: Callable[[], T]) -> T:
-        """Send *request*, while the process lives."""
-        if request.name in {"put", "delete_version"}:
-            self.left -= 1
-            if self.left < 0:
-                raise StoreUnavailable("dead")
-        return send()
-
-
 @pytest.mark.parametrize("prepare", [lambda store: store, pack], ids=["plain", "packed"])
 def test_a_cut_off_run_under_a_new_name_is_finished_by_the_next(
     store: MemoryStore, prepare: Callable[[MemoryStore], object]
@@ -272,47 +255,26 @@ def test_a_cut_off_run_under_a_new_name_is_finished_by_the_next(
     """Wherever it was: what only the new name says is let go of goes from the earlier one too."""
     prepare(store)
     open_repository(store).rename(KEY, OTHER, act())
-    for left in count():
+    for at in count(1):
         copy = store.clone()
-        dying = Dying(copy, left)
-        with suppress(StoreUnavailable):
-            forget(dying, keys=[OTHER], last=1)
-        if dying.left >= 0:
+        try:
+            forget(KillingStore(copy, at, answered=False), keys=[OTHER], last=1)
+        except Killed:
+            pass
+        else:
             break
         forget(copy, keys=[OTHER], last=1)
         assert (numbers(copy), numbers(copy, OTHER)) == ([], [11])
         assert (plain_ids(copy), pack_keys(copy)) == ([], [])
         assert run_check(copy)[0] == []
-    assert left > 2
-
-
-class Meanwhile(WrappedStore):
-    """A store on which somebody else does something once a certain request was answered."""
-
-    def __init__(
-        self, inner: Store, when: Callable[[Request], bool], act: Callable[[], object]
-    ) -> None:
-        super().__init__(inner)
-        self.when, self.act, self.done = when, act, False
-
-    def around(self, request: Request, send: Callable[[], T]) -> T:
-        """Send *request*, and let the other one act."""
-        reply = send()
-        if not self.done and self.when(request):
-            self.done = True
-            self.act()
-        return reply
+    assert at > 2
 
 
 def test_who_packs_what_is_let_go_of_at_this_moment_says_nothing_of_it(store: MemoryStore) -> None:
     """The pack is there and not named yet, and somebody removes it with what it holds."""
-    meanwhile = Meanwhile(
-        store,
-        lambda request: request.name == "put" and "/p/" in request.key,
-        lambda: forget(store, last=1),
-    )
-    (report,) = pack(meanwhile)
-    assert meanwhile.done
+    overtaken = Overtaken(store, lambda: forget(store, last=1), when=reads_a_pack)
+    (report,) = pack(overtaken)
+    assert overtaken.after < 0
     assert (report.versions, pack_keys(store), numbers(store)) == (0, [], [10])
     assert run_check(store)[0] == []
 
@@ -320,23 +282,29 @@ def test_who_packs_what_is_let_go_of_at_this_moment_says_nothing_of_it(store: Me
 def test_what_is_let_go_of_while_it_is_unpacked_is_gone(store: MemoryStore) -> None:
     """What he who unpacks has listed already is removed; what is current stays that."""
     pack(store)
-    meanwhile = Meanwhile(
+    overtaken = Overtaken(
         store,
-        lambda request: request.name == "head" and len(plain_ids(store)) == 10,
         lambda: forget(store, last=1),
+        when=lambda request: request.name == "head" and len(plain_ids(store)) == 10,
+        after=1,
     )
-    unpack(meanwhile)
-    assert meanwhile.done
+    unpack(overtaken)
+    assert overtaken.after < 0
     assert store.get(DATA_KEY).data == content(10)
     assert (numbers(store), pack_keys(store)) == ([10], [])
     assert run_check(store)[0] == []
 
 
+def _die() -> None:
+    raise Killed
+
+
 def test_what_is_published_anew_since_a_cut_off_run_stays(store: MemoryStore) -> None:
     """Under the earlier name, which showed it still."""
     open_repository(store).rename(KEY, OTHER, act())
-    with suppress(StoreUnavailable):
-        forget(Dying(store, 1), keys=[OTHER], last=1)
+    cut_off = Overtaken(store, _die, after=1)
+    with pytest.raises(Killed):
+        forget(cut_off, keys=[OTHER], last=1)
     repository = open_repository(store)
     repository.publish(find(repository, "v3"), KEY, act())
     (report,) = forget(store, keys=[OTHER], last=1)

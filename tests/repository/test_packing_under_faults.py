@@ -31,7 +31,7 @@ from tests.repository.support import (
     save,
     write_settings,
 )
-from tests.repository.test_repairing_under_faults import Killed, KillingStore
+from tests.stores.killing import Killed, KillingStore
 from tests.stores.memory import MemoryStore
 
 DATA_KEY = Layout().data_key(Area.WORKSPACE, KEY)

@@ -44,34 +44,12 @@ from tests.repository.support import (
     write_settings,
 )
 from tests.repository.test_corruption import bytes_of, fill, index_keys, outcomes
+from tests.stores.killing import Killed, KillingStore
 from tests.stores.memory import MemoryStore
 from tests.stores.wrapping import Request, WrappedStore
 
 T = TypeVar("T")
 BOTH = pytest.mark.parametrize("conditional", [True, False], ids=["conditional", "oldest wins"])
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-class KillingStore(WrappedStore):
-    """Ends the process at one request: before it is sent, or after it was answered."""
-
-    def __init__(self, inner: Store, at: int, *, answered: bool) -> None:
-        super().__init__(inner)
-        self.requests = 0
-        self._at, self._answered = at, answered
-
-    def around(self, request: Request, send: Callable[[], T]) -> T:
-        """Send *request*, unless the process ends before."""
-        self.requests += 1
-        if self.requests != self._at:
-            return send()
-        with suppress(NbvcError):
-            if self._answered:
-                send()
-        raise Killed
 
 
 def spoilt(*, conditional: bool) -> tuple[MemoryStore, Ledger]:

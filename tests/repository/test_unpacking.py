@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TypeVar
 
 import pytest
@@ -21,6 +20,8 @@ from tests.repository.packing import (
     pack,
     pack_keys,
     plain_ids,
+    reads_a_pack,
+    stores_a_pack,
     unpack,
 )
 from tests.repository.support import (
@@ -35,7 +36,7 @@ from tests.repository.support import (
     write_settings,
 )
 from tests.stores.memory import MemoryStore
-from tests.stores.wrapping import Request, WrappedStore
+from tests.stores.overtaken import Overtaken
 
 T = TypeVar("T")
 DATA_KEY = Layout().data_key(Area.WORKSPACE, KEY)
@@ -178,55 +179,21 @@ def test_earlier_names_are_unpacked_too(packed: MemoryStore) -> None:
     assert open_repository(packed).open_history(KEY).removed
 
 
-class Saving(WrappedStore):
-    """Somebody else saves just before one request to the notebook's own key."""
-
-    def __init__(self, inner: MemoryStore, at: int) -> None:
-        super().__init__(inner)
-        self.shared = inner
-        self.writes = 0
-        self._at = at
-
-    def around(self, request: Request, send: Callable[[], T]) -> T:
-        """Send *request*, after the other's save perhaps."""
-        if request.name in {"put", "copy"}:
-            self.writes += 1
-            if self.writes == self._at:
-                save(open_repository(self.shared), content(9))
-        return send()
-
-
 @pytest.mark.parametrize("at", range(1, 11))
 def test_a_save_meanwhile_is_what_is_current_afterwards(packed: MemoryStore, at: int) -> None:
     """Whenever it comes: it has the next number, and is what other tools read."""
-    saving = Saving(packed, at)
+    saving = Overtaken(packed, lambda: save(open_repository(packed), content(9)), after=at - 1)
     unpack(saving)
-    if saving.writes < at:
-        pytest.skip(f"an unpacking has {saving.writes} writes")  # pragma: no cover
+    if saving.after >= 0:
+        pytest.skip(f"an unpacking has {at - 1 - saving.after} writes")  # pragma: no cover
     assert_contents(packed, range(1, 10))
     assert packed.get(DATA_KEY).data == content(9)
     assert errors(packed) == []
 
 
-class Overtaking(WrappedStore):
-    """Somebody else does something when a pack is about to be stored, or to be read in part."""
-
-    def __init__(self, inner: MemoryStore, act: Callable[[], object], request: str = "put") -> None:
-        super().__init__(inner)
-        self._act: Callable[[], object] | None = act
-        self._request = request
-
-    def around(self, request: Request, send: Callable[[], T]) -> T:
-        """Send *request*, after the other's command perhaps."""
-        if request.name == self._request and "/p/" in request.key and self._act is not None:
-            act, self._act = self._act, None
-            act()
-        return send()
-
-
 def test_two_who_unpack_at_once_end_with_one_result(packed: MemoryStore) -> None:
     """The second one takes what the first one has written so far."""
-    unpack(Overtaking(packed, lambda: unpack(packed)))
+    unpack(Overtaken(packed, lambda: unpack(packed), when=stores_a_pack))
     assert len(plain_ids(packed)) == 7 + 3
     assert_contents(packed, range(1, 9))
     assert packed.get(DATA_KEY).data == content(8)
@@ -236,7 +203,7 @@ def test_two_who_unpack_at_once_end_with_one_result(packed: MemoryStore) -> None
 def test_who_is_overtaken_by_one_who_lets_go_says_so(packed: MemoryStore) -> None:
     """Nothing that is left is lost, nothing comes back, and the command can be run again."""
     with pytest.raises(Conflict):
-        unpack(Overtaking(packed, lambda: forget(packed, last=4)))
+        unpack(Overtaken(packed, lambda: forget(packed, last=4), when=stores_a_pack))
     assert_contents(packed, range(5, 9))
     assert packed.get(DATA_KEY).data == content(8)
     save(open_repository(packed), content(9))
@@ -254,6 +221,6 @@ def test_what_is_made_plain_while_its_pack_is_looked_up_is_not_taken_for_lost(
     packed: MemoryStore,
 ) -> None:
     """A save that met the plain copy of a packed version took it for a version of its own."""
-    reader = open_repository(Overtaking(packed, lambda: unpack(packed), "get"))
+    reader = open_repository(Overtaken(packed, lambda: unpack(packed), when=reads_a_pack))
     version = find(open_repository(packed), "v2")
     assert reader.read(version) == content(2)

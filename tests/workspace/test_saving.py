@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
@@ -23,11 +21,9 @@ from nbvc.workspace.results import SomeFailed
 from tests.conftest import make_workspace
 from tests.notebook_samples import code, notebook
 from tests.stores.counting import CountingStore
-from tests.stores.wrapping import Request, WrappedStore
+from tests.stores.killing import Killed, KillingStore
 from tests.workspace.conftest import OpenShared
 from tests.workspace.helpers import ONE, THREE, TWO, run_python, save, write
-
-T = TypeVar("T")
 
 
 def parents(workspace: Workspace, path: str) -> list[tuple[int | None, int | None]]:
@@ -41,16 +37,6 @@ def opened(environment: Environment) -> Workspace:
     return Workspace.open(environment=environment)
 
 
-class Dying(WrappedStore):
-    """A store for a process that is killed before it claims a record."""
-
-    def around(self, request: Request, send: Callable[[], T]) -> T:
-        """Send *request*, unless it is that one."""
-        if request.name == "put" and "/v/" in request.key:
-            raise SystemExit
-        return send()
-
-
 @pytest.mark.parametrize("conditional", [True, False])
 def test_a_save_that_was_killed_between_its_two_writes_is_recorded_by_the_next(
     workspace: Workspace, file: Path, conditional: bool
@@ -58,8 +44,9 @@ def test_a_save_that_was_killed_between_its_two_writes_is_recorded_by_the_next(
     """Whatever that saves; also where the store refuses no write upon what is not known here."""
     backend = workspace.repository.backend
     able = Capabilities(conditional_create=conditional, conditional_replace=conditional)
-    workspace.repository._backend = replace(backend, store=Dying(backend.store), capabilities=able)
-    with pytest.raises(SystemExit):
+    killing = KillingStore(backend.store, 2, answered=False)
+    workspace.repository._backend = replace(backend, store=killing, capabilities=able)
+    with pytest.raises(Killed):
         save(workspace, file.name, THREE)
     workspace.repository._backend = replace(backend, capabilities=able)
     save(workspace, file.name, ONE)
