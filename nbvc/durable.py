@@ -69,26 +69,38 @@ def written(
 ) -> Iterator[None]:
     """Write *data* durably to the new file *temporary*, for the body to give it its real name.
 
+    Args:
+        temporary: Where no file is yet; see :func:`created`.
+        data: Its bytes.
+        head: Bytes before them.
+        mode: Its permissions, if not the usual ones.
+    """
+    with created(temporary, mode=mode) as file:
+        file.write(head)
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+        if os.name == "nt":  # Windows renames no file that is open.
+            file.close()
+        yield
+
+
+@contextmanager
+def created(temporary: Path, *, mode: int | None = None) -> Iterator[BufferedRandom]:
+    """Create the file *temporary*, for the body to fill it and to give it its real name.
+
     It is locked until then, so that :func:`sweep` knows it from one whose writer was killed. In any
     case the name *temporary* is gone afterwards.
 
     Args:
         temporary: Where no file is yet.
-        data: Its bytes.
-        head: Bytes before them.
         mode: Its permissions, if not the usual ones.
     """
     with _create(temporary) as file:
         try:
             if mode is not None:  # before there is anything to read
                 os.fchmod(file.fileno(), mode)
-            file.write(head)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-            if os.name == "nt":  # Windows renames no file that is open.
-                file.close()
-            yield
+            yield file
         finally:
             with suppress(OSError):
                 temporary.unlink()

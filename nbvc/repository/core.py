@@ -139,7 +139,8 @@ class Repository:
     ) -> Iterator[Version]:
         """Return the versions of a notebook, newest first, as a stream.
 
-        The first page costs 4 requests with a warm cache and 7 without, at any length of history.
+        Without those of another notebook that had this name before it was renamed. The first page
+        costs 4 requests with a warm cache and 7 without, at any length of history.
 
         Args:
             key: The notebook.
@@ -154,7 +155,7 @@ class Repository:
             from nbvc.repository import resolving
 
             raise resolving.no_notebook(key, area)
-        return history.versions()
+        return history.own_versions()
 
     def resolve(
         self,

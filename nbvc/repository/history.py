@@ -97,6 +97,15 @@ class History:
         kept = (v for v in self._versions() if v.number not in let_go(v.key))
         return islice(kept, self._limit)
 
+    def own_versions(self) -> Iterator[Version]:
+        """Yield the versions like :meth:`versions`, without those of another notebook.
+
+        That one had this name before it was renamed, and has them in its own history; here they can
+        still be named, and those that have a tag here are this notebook's too.
+        """
+        others = Numbers(self.state.shared if self.state else ())
+        return (v for v in self.versions() if v.tags or v.number not in others)
+
     def _let_go_under(self, key: NotebookKey) -> Numbers:
         if key == self._key:
             return self._forgotten

@@ -53,7 +53,7 @@ def resolve(
     history = History(backend, area, key, limit=limit)
     if not history.exists:
         raise no_notebook(key, area)
-    versions = history.versions()
+    versions = history.own_versions()
     if isinstance(base, AsOf):
         versions = _as_of(versions, as_of)
     elif isinstance(base, Name):

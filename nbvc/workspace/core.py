@@ -23,6 +23,7 @@ from nbvc.refs import LATEST, AsOf, Selector, parse_selector
 from nbvc.repository import Repository
 from nbvc.repository.settings import StoreSettings, read_settings
 from nbvc.text import typed
+from nbvc.workspace.captures import Captures
 from nbvc.workspace.choosing import choose_notebook, find_workspace, near_names, near_paths
 from nbvc.workspace.files import find_notebooks, inside, read_file
 from nbvc.workspace.index import Index
@@ -151,8 +152,7 @@ class Workspace(Maintenance):
         """
         if self._repository is None:
             self.connect()
-            if not self.outbox.is_empty():
-                self.deliver()
+            self.deliver()
         return self.connect()
 
     def connect(self, *, despite_damage: bool = False) -> Repository:
@@ -177,6 +177,11 @@ class Workspace(Maintenance):
         key = environment.user_config_file.with_name(KEY_FILE)
         owner = Owner(key, environment.new_write_id)
         return Outbox(self.folder / CONTROL_FOLDER / OUTBOX_FOLDER, owner)
+
+    @cached_property
+    def captures(self) -> Captures:
+        """What editors did, and nobody has looked at yet."""
+        return Captures(self.outbox)
 
     @property
     def room(self) -> Path:
@@ -277,7 +282,7 @@ class Workspace(Maintenance):
         """Deliver what waits in the outbox; see :func:`nbvc.workspace.delivering.deliver`."""
         from nbvc.workspace.delivering import Delivery, deliver
 
-        if self.outbox.is_empty():
+        if self.outbox.is_empty() and self.captures.is_empty():
             return Delivery()
         delivery = deliver(self, wait_seconds=wait_seconds, everything=everything)
         self.delivered += delivery.delivered

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 from nbvc.errors import NbvcError, StoreUnavailable
 from nbvc.model import NotebookKey
 from nbvc.values import dataclass
-from nbvc.workspace.index import Base, Entry
-from nbvc.workspace.outbox import Waiting, failure_of
+from nbvc.workspace.accepting import accept
+from nbvc.workspace.outbox import failure_of
+from nbvc.workspace.queueing import based_on_waiting, waiting_version
 from nbvc.workspace.results import SaveResult
 
 if TYPE_CHECKING:
     from nbvc.notebook import Outline
     from nbvc.repository import Act, Draft
     from nbvc.workspace.core import Workspace
+    from nbvc.workspace.index import Entry
 
 _OTHERS_SECONDS = 10.0
 """How long a save waits for another process that delivers, before it queues up behind it."""
@@ -39,9 +41,12 @@ class Obstacles:
 def reach_store(workspace: Workspace) -> Obstacles:
     """Open the store and deliver what waits, so that nothing overtakes it.
 
+    What editors did is looked at first, which needs no store.
+
     Raises:
         NbvcError: The store cannot be opened, for a reason that waiting does not mend.
     """
+    accept(workspace)
     try:
         workspace.connect()
     except NbvcError as error:
@@ -63,32 +68,12 @@ def defer(
     sent: bool,
 ) -> SaveResult:
     """Put a version into the outbox; *sent* says whether the store may have it already."""
-    waiting = Waiting(
-        store=workspace.store_setting,
-        key=workspace.key_of(entry.path),
-        path=entry.path,
-        digest=draft.digest,
-        size_bytes=len(draft.data),
-        author=act.author,
-        message=act.message,
-        saved_at=act.now,
-        write_id=act.write_id,
-        before=entry.known.file.record.number if entry.known else 0,
-        parent=draft.parent,
-        parent_version_id=draft.parent_version_id,
-        parent_write_id=entry.base.write_id if entry.base else None,
-        changes=draft.changes,
+    waiting = replace(
+        waiting_version(workspace, entry, draft, act),
         reason=failure_of(error, workspace.session.environment.now()),
     )
     added = workspace.outbox.add(waiting, draft.data, sent=sent)
-    base = Base(
-        number=None,
-        digest=draft.digest,
-        version_id=None,
-        write_id=act.write_id,
-        outline=outline,
-    )
-    workspace.index.put(replace(entry, base=base))
+    workspace.index.put(based_on_waiting(entry, waiting, outline))
     return SaveResult(
         path=entry.path,
         saved=False,
@@ -106,16 +91,3 @@ def behind(path: str) -> StoreUnavailable:
     return StoreUnavailable(
         f"An earlier version of {path} waits in the outbox and goes first.", hint="nbvc push"
     )
-
-
-def without_lost_base(workspace: Workspace, entry: Entry) -> tuple[Entry, bool]:
-    """Return *entry*, and whether a version of its notebook waits.
-
-    A base that waited and is in the outbox no more, because somebody took it out by hand, is gone.
-    """
-    key = workspace.key_of(entry.path)
-    queue = workspace.outbox.waiting(store=workspace.store_setting, key=key)
-    base = entry.base
-    if base and base.write_id and base.write_id not in {version.write_id for version in queue}:
-        entry = replace(entry, base=None)
-    return entry, bool(queue)

@@ -10,11 +10,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from nbvc.errors import AccessDenied, IntegrityError, NbvcError, NotFound, StoreError
-from nbvc.model import Area, Data, NotebookKey, Record
+from nbvc.model import Area, Data, NotebookKey, Record, Source
 from nbvc.repository import Act, Draft, Known
 from nbvc.repository.records import Manifest
 from nbvc.repository.stays import find_recorded
 from nbvc.values import dataclass
+from nbvc.workspace.accepting import accept
+from nbvc.workspace.following import is_held_up, notes, settle
 from nbvc.workspace.index import Base, Entry
 from nbvc.workspace.outbox import Outbox, Waiting, busy, failure_of
 
@@ -93,6 +95,7 @@ def _deliver_alone(workspace: Workspace, *, everything: bool) -> Delivery:
     round_ = _Round(workspace, everything=everything)
     workspace.outbox.tidy(workspace.session.environment.now())
     try:
+        accept(workspace, everything=everything)
         workspace.connect()
         round_.deliver_all()
     except NbvcError as error:
@@ -126,18 +129,38 @@ class _Round:
     def deliver_all(self) -> None:
         """Deliver until nothing is left that can be; others may add more meanwhile."""
         for _ in range(MAX_ROUNDS):
+            accept(self._workspace, everything=self._everything)
             waiting = self._workspace.outbox.waiting(store=self._workspace.store_setting)
-            left = [
-                version
-                for version in (waiting if self._everything else _own(waiting))
-                if version.key not in self.errors
-            ]
-            if not left or self.stopped is not None:
+            left = self._deliverable(waiting)
+            if self.stopped is not None:
                 return
-            queues = [list(group) for _, group in groupby(sorted(left, key=_by_key), key=_by_key)]
-            parallel = self._workspace.connect().backend.parallel
-            for _ in parallel.map(self._deliver_queue, queues):
-                pass
+            if left:
+                self._deliver_together(left)
+            elif not settle(self._workspace, waiting, everything=self._everything):
+                return
+
+    def _deliverable(self, waiting: list[Waiting]) -> list[Waiting]:
+        """Return what of *waiting* can be delivered now: of each notebook the first ones."""
+        pending = notes(self._workspace)
+        firsts = {version.key: version.place for version in reversed(waiting)}
+        blocked = set(self.errors)
+        found = []
+        for version in waiting if self._everything else _own(waiting):
+            # What it is a copy of goes first, so that it can name that version.
+            origin = None if version.origin in self.errors else version.origin
+            awaits_origin = origin is not None and firsts.get(origin, version.place) < version.place
+            if awaits_origin or is_held_up(version, pending):
+                blocked.add(version.key)
+            if version.key not in blocked:
+                found.append(version)
+        return found
+
+    def _deliver_together(self, left: list[Waiting]) -> None:
+        """Deliver the versions of each notebook in order, several notebooks at once."""
+        queues = [list(group) for _, group in groupby(sorted(left, key=_by_key), key=_by_key)]
+        parallel = self._workspace.connect().backend.parallel
+        for _ in parallel.map(self._deliver_queue, queues):
+            pass
 
     def _deliver_queue(self, queue: Iterable[Waiting]) -> None:
         for version in queue:
@@ -146,7 +169,7 @@ class _Round:
             try:
                 data = self._workspace.outbox.read(version)
             except IntegrityError:
-                self._workspace.outbox.set_aside(version)
+                self._workspace.outbox.set_aside(version.file)
                 continue
             try:
                 delivered = _deliver_one(self._workspace, version, data)
@@ -196,6 +219,7 @@ def _deliver_one(workspace: Workspace, version: Waiting, data: Data) -> Delivere
         parent=_parent(workspace, version, known),
         parent_version_id=version.parent_version_id,
         changes=version.changes,
+        source=_source(workspace, version),
     )
     if version.sent:
         saved = repository.resume(version.key, draft, act, known, before=version.before)
@@ -243,6 +267,19 @@ def _parent(workspace: Workspace, version: Waiting, known: Known | None) -> int 
         newest = Manifest(backend, Area.WORKSPACE, version.key).newest()
         found = find_recorded(backend, version.key, newest, is_parent) if newest else None
     return found.number if found else None
+
+
+def _source(workspace: Workspace, version: Waiting) -> Source | None:
+    """Return the version that a copy was made of: the one with its bytes, else the newest."""
+    if version.origin is None:
+        return None
+    newest = Manifest(workspace.connect().backend, Area.WORKSPACE, version.origin).newest()
+    if newest is None:
+        return None
+    found = next((r for r in newest if r.digest == version.digest), newest.record)
+    return Source(
+        area=Area.WORKSPACE, key=version.origin, number=found.number, version_id=found.version_id
+    )
 
 
 def _settled(entry: Entry, version: Waiting, saved: Known) -> Entry:

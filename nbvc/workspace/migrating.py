@@ -97,6 +97,9 @@ def _rebind(workspace: Workspace, store: str, ready: Ready) -> None:
     # First, for whoever is stopped in between is still bound to the old store, and migrates again.
     for version in workspace.outbox.waiting(store=workspace.store_setting):
         workspace.outbox.readdress(version, store)
+    for found in workspace.captures.pending():
+        if found.store == workspace.store_setting:
+            workspace.captures.readdress(found, store)
     bind(
         workspace.folder,
         store=store,

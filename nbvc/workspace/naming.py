@@ -14,6 +14,7 @@ from nbvc.workspace.checkout import is_safe_to_replace, unsaved
 from nbvc.workspace.files import are_one_file, make_folder, move_file, remove_file, stamp
 
 if TYPE_CHECKING:
+    from nbvc.repository import Act, Known
     from nbvc.workspace.core import Workspace
 
 
@@ -46,19 +47,33 @@ def rename(workspace: Workspace, old: str, new: str) -> Version:
         raise NotebookNotFound(f"There is no file {old}.", hint="nbvc status lists what is here.")
     _require_delivered(workspace, old)
     _require_delivered(workspace, new)
-    entry = workspace.index.get(old)
     act = workspace.session.act(f"renamed from {old}")
     known = workspace.repository.rename(workspace.key_of(old), workspace.key_of(new), act)
     if stamp(source) is not None:
         make_folder(target.parent)
         move_file(source, target)
-    record = known.file.record
+    _remember_move(workspace, old, new, known)
+    return version_of(Area.WORKSPACE, workspace.key_of(new), known.file.record)
+
+
+def follow_move(workspace: Workspace, old: str, new: str, act: Act) -> None:
+    """Give a notebook whose file was moved already its new name in the store. Idempotent.
+
+    Raises:
+        NotebookNotFound: It has no version.
+        AlreadyExists: There is a history of the new name.
+    """
+    known = workspace.connect().rename(workspace.key_of(old), workspace.key_of(new), act)
+    _remember_move(workspace, old, new, known)
+
+
+def _remember_move(workspace: Workspace, old: str, new: str, known: Known) -> None:
+    entry, record = workspace.index.get(old), known.file.record
     base = entry.base
     if base is not None and base.digest == record.digest:
         base = replace(base, number=record.number, version_id=record.version_id, etag=known.etag)
     workspace.index.put(replace(entry, path=new, base=base, known=known, published=None))
     workspace.index.forget(old)
-    return version_of(Area.WORKSPACE, workspace.key_of(new), record)
 
 
 def remove(workspace: Workspace, path: str, *, keep_file: bool) -> None:
@@ -83,8 +98,9 @@ def _require_delivered(workspace: Workspace, path: str) -> None:
         Conflict: One does.
     """
     repository = workspace.repository  # delivers what it can
-    key = workspace.key_of(path)
-    if repository and workspace.outbox.waiting(store=workspace.store_setting, key=key):
+    key, store = workspace.key_of(path), workspace.store_setting
+    captured = any(found.touches(store, key) for found in workspace.captures.pending())
+    if repository and (captured or workspace.outbox.waiting(store=store, key=key)):
         raise Conflict(
             f"A version of {path} waits in the outbox; nothing was changed.",
             hint="Deliver it first: nbvc push",

@@ -5,6 +5,7 @@
     .nbvc/outbox/0000000007-<write ID>.new      a version that was never sent
     .nbvc/outbox/0000000006-<write ID>.sent     one that was: it may be in the store
     .nbvc/outbox/0000000005-<write ID>.damaged  one whose bytes the disk has damaged
+    .nbvc/outbox/0000000008-<write ID>.saved    what an editor did: see nbvc.workspace.captures
     .nbvc/outbox/failure.json                   why the last delivery stopped
     .nbvc/outbox/lock                           held by who delivers
 
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -36,7 +37,7 @@ from nbvc.workspace.owning import Owner
 
 FOLDER = "outbox"
 MAX_HEADER_BYTES = 64 * 1024
-_NEW, _SENT, _DAMAGED = ".new", ".sent", ".damaged"
+NEW, _SENT, _DAMAGED = ".new", ".sent", ".damaged"
 _FAILURE = "failure.json"
 _LOCK = "lock"
 _MAX_PLACE = 9_999_999_999
@@ -80,6 +81,7 @@ class Waiting:
         parent: Number of the version that the working copy was based on.
         parent_version_id: Its version ID.
         parent_write_id: Its write ID, where it waited in the outbox itself.
+        origin: The notebook that it is a copy of, where it begins a history as one.
         changes: What changed against it, where known.
         reason: Why it was not stored at once; ``None`` where that was not tried.
         own: Whether the present user put it there, so that every command may deliver it.
@@ -101,6 +103,7 @@ class Waiting:
     parent: int | None = None
     parent_version_id: VersionId | None = None
     parent_write_id: WriteId | None = None
+    origin: NotebookKey | None = None
     changes: Changes | None = None
     reason: Failure | None = None
     own: bool = False
@@ -144,14 +147,28 @@ class Outbox:
         self.tidy(version.saved_at)
         version = replace(version, own=True)
         head = self._seal(version) + b"\n"
-        place = 1 + max((int(name[:_PLACE_DIGITS]) for name in self._names()), default=0)
-        if place > _MAX_PLACE:
-            raise Conflict(f"There is no place left in {self.folder}.", hint="nbvc push")
+        place = self.next_place()
         # Others may take the same place at once: the write ID keeps their files apart.
-        file = self.folder / f"{place:010d}-{version.write_id}{_SENT if sent else _NEW}"
+        file = self.file_of(place, version.write_id, _SENT if sent else NEW)
         create_file(file, data, head=head, token=version.write_id, private=True)
         own = self._owner is not None and self._owner.has_key
         return replace(version, place=place, sent=sent, file=file, own=own)
+
+    def next_place(self) -> int:
+        """Return the place behind all that is in the folder.
+
+        Raises:
+            Conflict: There is none left.
+        """
+        names = (name for name in self.names() if name[:_PLACE_DIGITS].isdecimal())
+        place = 1 + max((int(name[:_PLACE_DIGITS]) for name in names), default=0)
+        if place > _MAX_PLACE:
+            raise Conflict(f"There is no place left in {self.folder}.", hint="nbvc push")
+        return place
+
+    def file_of(self, place: int, write_id: WriteId, suffix: str) -> Path:
+        """Return the file of what has this place and was put there by this act."""
+        return self.folder / f"{place:0{_PLACE_DIGITS}d}-{write_id}{suffix}"
 
     def tidy(self, now: datetime) -> None:
         """Remove what was left by who could not come to the end of a write here. Never fails.
@@ -222,13 +239,13 @@ class Outbox:
             sync_folder(self.folder)
         return replace(version, sent=True, file=file)
 
-    def set_aside(self, version: Waiting) -> None:
-        """Take *version*, whose bytes are damaged, out of the queue, and keep what is left of it.
+    def set_aside(self, file: Path) -> None:
+        """Take a file whose bytes are damaged out of the queue, and keep what is left of it.
 
         Otherwise it would hold up those behind it for ever. Idempotent.
         """
-        with explained(version.file), suppress(FileNotFoundError):
-            version.file.rename(version.file.with_suffix(_DAMAGED))
+        with explained(file), suppress(FileNotFoundError):
+            file.rename(file.with_suffix(_DAMAGED))
 
     def readdress(self, version: Waiting, store: str) -> Waiting:
         """Send *version* to another store than the one it was saved for. Idempotent."""
@@ -263,21 +280,22 @@ class Outbox:
             write_file(file, seal(document), token=token)
 
     @contextmanager
-    def held(self, wait_seconds: float) -> Iterator[bool]:
+    def held(self, wait_seconds: float, name: str = _LOCK) -> Iterator[bool]:
         """Become the only one who delivers, if nobody else is, for the length of the block.
 
         The system lets go of it when the process dies.
 
         Args:
             wait_seconds: How long to wait for another one to end.
+            name: Of the lock; another one for other work than deliveries.
 
         Yields:
             Whether that came true.
         """
         from filelock import FileLock, Timeout
 
-        lock = FileLock(self.folder / _LOCK, timeout=wait_seconds)
-        with explained(self.folder / _LOCK):
+        lock = FileLock(self.folder / name, timeout=wait_seconds)
+        with explained(self.folder / name):
             try:
                 lock.acquire()
             except Timeout:
@@ -298,10 +316,17 @@ class Outbox:
         return version
 
     def _seal(self, version: Waiting) -> bytes:
-        document = _to_document(version)
-        if self._owner is not None and version.own:
+        return self.seal(to_document(version), own=version.own)
+
+    def seal(self, document: dict[str, Any], *, own: bool) -> bytes:
+        """Return *document* as the first line of a file; signed, where it is the user's *own*."""
+        if self._owner is not None and own:
             document = self._owner.sign(document)
         return seal(document)
+
+    def is_own(self, document: Mapping[str, Any]) -> bool:
+        """Tell whether the present user put a file there, from its first line."""
+        return self._owner is not None and self._owner.made(document)
 
     def _read_header(self, name: str) -> Waiting | IntegrityError | None:
         """Return what a file says of itself; ``None`` where it is gone since it was listed."""
@@ -317,7 +342,7 @@ class Outbox:
             document = unseal(line.rstrip(b"\n"), what=what)
             version = _from_document(document, int(name[:_PLACE_DIGITS]), file)
             self._keys[name] = version.key
-            return replace(version, own=self._owner is not None and self._owner.made(document))
+            return replace(version, own=self.is_own(document))
         except IntegrityError as error:
             return error
         except (NbvcError, *MALFORMED) as error:
@@ -337,12 +362,15 @@ class Outbox:
 
     def _names(self) -> list[str]:
         """Return the names of the files in the queue."""
+        return [name for name in self.names() if re.fullmatch(_QUEUED, name)]
+
+    def names(self) -> list[str]:
+        """Return the names of all files in the folder."""
         with explained(self.folder):
             try:
-                found = os.listdir(self.folder)  # noqa: PTH208 - a path for each takes longer
+                return os.listdir(self.folder)  # noqa: PTH208 - a path for each takes longer
             except FileNotFoundError:
                 return []
-        return [name for name in found if re.fullmatch(_QUEUED, name)]
 
 
 def failure_of(error: NbvcError, now: datetime) -> Failure:
@@ -358,7 +386,8 @@ def busy() -> StoreUnavailable:
     )
 
 
-def _to_document(version: Waiting) -> dict[str, Any]:
+def to_document(version: Waiting) -> dict[str, Any]:
+    """Return what the first line of its file says of *version*."""
     return {
         "format": FORMAT,
         "store": version.store,
@@ -374,6 +403,7 @@ def _to_document(version: Waiting) -> dict[str, Any]:
         "parent": version.parent,
         "parent_version_id": version.parent_version_id,
         "parent_write_id": version.parent_write_id,
+        "origin": version.origin,
         "changes": asdict(version.changes) if version.changes else None,
         "reason": _from_failure(version.reason) if version.reason else None,
     }
@@ -381,6 +411,7 @@ def _to_document(version: Waiting) -> dict[str, Any]:
 
 def _from_document(document: dict[str, Any], place: int, file: Path) -> Waiting:
     changes, reason = document["changes"], document["reason"]
+    origin = document.get("origin")  # releases before Jupyter's did not write it
     return Waiting(
         place=place,
         sent=file.suffix == _SENT,
@@ -397,6 +428,7 @@ def _from_document(document: dict[str, Any], place: int, file: Path) -> Waiting:
         parent=document["parent"],
         parent_version_id=document["parent_version_id"],
         parent_write_id=document["parent_write_id"],
+        origin=NotebookKey(origin) if origin else None,
         changes=Changes(**changes) if changes else None,
         reason=_failure(reason) if reason else None,
         file=file,

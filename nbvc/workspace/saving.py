@@ -23,9 +23,10 @@ from nbvc.repository import Act, Draft, Known
 from nbvc.repository.records import Manifest
 from nbvc.repository.stays import find_recorded
 from nbvc.workspace.choosing import near_paths
-from nbvc.workspace.deferring import Obstacles, behind, defer, reach_store, without_lost_base
+from nbvc.workspace.deferring import Obstacles, behind, defer, reach_store
 from nbvc.workspace.files import FileRefused, Stamp, find_notebooks, read_file, stamp
 from nbvc.workspace.index import Base, Entry
+from nbvc.workspace.queueing import without_lost_base
 from nbvc.workspace.results import SaveResult, SomeFailed
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from nbvc.errors import InvalidKey, NbvcError
 from nbvc.model import Area
 from nbvc.repository.records import Manifest
+from nbvc.workspace.accepting import accept
 from nbvc.workspace.files import FileRefused, digest_file, find_notebooks, stamp
 from nbvc.workspace.results import NotebookStatus, Status
 
@@ -23,6 +24,7 @@ def status(workspace: Workspace) -> Status:
     unreachable: NbvcError | None = None
     repository: Repository | None = None
     try:
+        accept(workspace)
         repository = workspace.repository  # delivers what waits, if it can
     except NbvcError as error:
         unreachable = error

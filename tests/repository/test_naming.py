@@ -275,16 +275,29 @@ def test_a_history_is_never_mixed_into_another(repository: Repository) -> None:
 
 
 def test_a_notebook_saved_under_the_old_name_is_another_one(repository: Repository) -> None:
-    """Both go on, neither takes numbers or versions of the other."""
+    """Both go on, and neither shows versions of the other; by their numbers they can be named."""
     save_many(repository, 3)
     moved = repository.rename(KEY, OTHER, act())
     save(repository, b"old name", None)
     save(repository, b"new name", moved, key=OTHER)
     assert contents(repository, OTHER) == [b"new name", b"v3", b"v3", b"v2", b"v1"]
-    assert contents(repository) == [b"old name", b"v3", b"v2", b"v1"]
-    assert numbers(repository) == [4, 3, 2, 1]
+    assert contents(repository) == [b"old name"]
+    assert numbers(repository) == [4]
+    assert repository.read(find(repository, "v3")) == b"v3"
     with pytest.raises(AlreadyExists):
         repository.rename(OTHER, KEY, act())
+
+
+def test_a_name_that_is_used_again_and_again_takes_no_history_along(
+    repository: Repository,
+) -> None:
+    """As Untitled.ipynb: each notebook that began under it shows what is its own."""
+    others = [NotebookKey(f"kylek/{name}.ipynb") for name in ("a", "b", "c")]
+    for other in others:
+        save(repository, other.encode(), None)
+        repository.rename(KEY, other, act())
+    for other in others:
+        assert set(contents(repository, other)) == {other.encode()}
 
 
 def test_a_save_under_a_name_that_was_only_passed_through(repository: Repository) -> None:
@@ -294,7 +307,7 @@ def test_a_save_under_a_name_that_was_only_passed_through(repository: Repository
     repository.rename(OTHER, THIRD, act())
     saved = save(repository, b"fresh", None, key=OTHER)
     assert saved.file.record.number == 5
-    assert numbers(repository, OTHER) == [5, 4, 3, 2, 1]
+    assert numbers(repository, OTHER) == [5]
     assert repository.read(find(repository, "v1", OTHER)) == b"v1"
     assert repository.read(find(repository, "latest", OTHER)) == b"fresh"
     assert numbers(repository, THIRD) == [5, 4, 3, 2, 1]
@@ -427,8 +440,8 @@ def test_a_save_after_a_rename_that_was_cut_off_keeps_every_version(back: bool) 
             recorded = [version.version_id for version in versions if version.indexed]
             assert len(recorded) == len(set(recorded))
             assert repository.read(versions[0]) == b"after"
-        shown = contents(repository, source)
-        assert shown[-len(whole) :] == whole
+        shown = [contents(repository, key) for key in (source, target)]
+        assert any(found[-len(whole) :] == whole for found in shown)
         assert set(contents(repository, target)) >= {b"after"}
 
 

@@ -90,7 +90,9 @@ def logs(store: Store, cache: DictCache | None = None) -> Logs:
     found: Logs = {}
     for area, key in PLACES:
         try:
-            versions = list(open_repository(store, cache=cache).log(key, area=area))
+            repository = open_repository(store, cache=cache)
+            repository.log(key, area=area)  # which leaves out what another notebook has too
+            versions = list(repository.open_history(key, area=area).versions())
         except NotebookNotFound:
             versions = []
         found[area, key] = [(v.number, v.key, v.version_id) for v in versions]

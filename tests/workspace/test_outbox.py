@@ -475,19 +475,19 @@ def test_versions_that_were_put_into_the_outbox_at_once_keep_files_of_their_own(
 ) -> None:
     """Two may get one place; when one of them is sent, it never takes the other's name."""
     both = threading.Barrier(2)
-    look = Outbox._names
+    look = Outbox.names
 
     def look_together(outbox: Outbox) -> list[str]:
         found = look(outbox)
         both.wait(timeout=60)
         return found
 
-    monkeypatch.setattr(Outbox, "_names", look_together)
+    monkeypatch.setattr(Outbox, "names", look_together)
     with ThreadPoolExecutor(2) as threads:
         asked = threads.submit(add, workspace, "asked.ipynb", ONE, sent=True)
         new = threads.submit(add, workspace, "new.ipynb", TWO, sent=False)
         versions = [asked.result(), new.result()]
-    monkeypatch.setattr(Outbox, "_names", look)
+    monkeypatch.setattr(Outbox, "names", look)
     assert {version.place for version in versions} == {1}
     sent = workspace.outbox.mark_sent(versions[1])
     workspace.outbox.remove(versions[0])

@@ -364,9 +364,11 @@ class System:
     def _log(self, repository: Repository, key: NotebookKey, area: Area) -> list[Version]:
         """Return the versions of a notebook, newest first; none where there is no notebook."""
         try:
-            return list(repository.log(key, area=area))
+            repository.log(key, area=area)
         except NotebookNotFound:
             return []
+        # Also what it leaves out, because it belongs to a notebook that had this name before.
+        return list(repository.open_history(key, area=area).versions())
 
     def _shown(self, repository: Repository, version: Version) -> dict[str, Any]:
         data = repository.read(version)
