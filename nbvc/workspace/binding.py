@@ -25,8 +25,10 @@ from nbvc.stores.base import Capabilities, Store
 from nbvc.stores.opening import find_bucket
 from nbvc.text import typed
 from nbvc.values import dataclass
+from nbvc.workspace.agreeing import agree
 from nbvc.workspace.core import EMBEDDED_FOLDER, Workspace
 from nbvc.workspace.files import find_notebooks, make_folder, write_file
+from nbvc.workspace.owning import owner_of
 from nbvc.workspace.session import Session
 from nbvc.workspace.settings import (
     CONFIG_FILE,
@@ -205,6 +207,13 @@ def bind(
     """Write what makes *folder* a workspace of a store that is ready. Idempotent."""
     _make_control_folder(folder, environment)
     write_workspace_file(folder, store=store, namespace=namespace, token=environment.new_write_id())
+    agree(
+        folder,
+        store=store,
+        namespace=namespace,
+        owner=owner_of(environment),
+        token=environment.new_write_id(),
+    )
     if settings is not None:
         with Workspace(session_as_bound(folder, environment)) as workspace:
             workspace.remember_store(settings)

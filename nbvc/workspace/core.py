@@ -30,7 +30,7 @@ from nbvc.workspace.index import Index
 from nbvc.workspace.maintenance import Maintenance
 from nbvc.workspace.outbox import FOLDER as OUTBOX_FOLDER
 from nbvc.workspace.outbox import Outbox
-from nbvc.workspace.owning import KEY_FILE, Owner
+from nbvc.workspace.owning import Owner, owner_of
 from nbvc.workspace.remembering import remember, store_settings
 from nbvc.workspace.session import Session
 from nbvc.workspace.settings import CONFIG_FILE, CONTROL_FOLDER, EMBEDDED
@@ -173,10 +173,12 @@ class Workspace(Maintenance):
     @cached_property
     def outbox(self) -> Outbox:
         """The versions that wait for the store."""
-        environment = self.session.environment
-        key = environment.user_config_file.with_name(KEY_FILE)
-        owner = Owner(key, environment.new_write_id)
-        return Outbox(self.folder / CONTROL_FOLDER / OUTBOX_FOLDER, owner)
+        return Outbox(self.folder / CONTROL_FOLDER / OUTBOX_FOLDER, self.owner)
+
+    @cached_property
+    def owner(self) -> Owner:
+        """The user's key, which tells what is the user's own in the folder."""
+        return owner_of(self.session.environment)
 
     @cached_property
     def captures(self) -> Captures:

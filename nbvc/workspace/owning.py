@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from nbvc.environment import Environment
 from nbvc.errors import NbvcError
 from nbvc.manifest.sealing import canonical
 from nbvc.workspace.files import create_file, make_folder, sweep
@@ -75,6 +76,11 @@ class Owner:
                 self._path, f"{token}{self._new_token()}".encode(), token=token, private=True
             )
         return self._read()
+
+
+def owner_of(environment: Environment) -> Owner:
+    """Return the user's key, which lies beside the user's settings."""
+    return Owner(environment.user_config_file.with_name(KEY_FILE), environment.new_write_id)
 
 
 def _code(key: bytes, document: Mapping[str, Any]) -> str:
