@@ -110,12 +110,16 @@ class Workspace(Maintenance):
 
     def close(self) -> None:
         """Let go of the store and of files. Idempotent."""
-        if self._repository is not None:
-            self._repository.close()
-            self._repository = None
+        self.disconnect()
         if self._index is not None:
             self._index.close()
             self._index = None
+
+    def disconnect(self) -> None:
+        """Let go of the store, which is opened again when it is needed. Idempotent."""
+        if self._repository is not None:
+            self._repository.close()
+            self._repository = None
 
     # What it is bound to
 

@@ -1,0 +1,12 @@
+"""The Jupyter server extension: every save becomes a version by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    """Tell Jupyter Server where the extension is."""
+    from nbvc.jupyter.extension import NbvcExtension
+
+    return [{"module": "nbvc.jupyter", "app": NbvcExtension}]

@@ -1,0 +1,134 @@
+"""The extension application: how it is configured, and how it is tied to the server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jupyter_server import JUPYTER_SERVER_EVENTS_URI
+from jupyter_server.base.call_context import CallContext
+from jupyter_server.extension.application import ExtensionApp
+from jupyter_server.services.contents.filemanager import FileContentsManager
+from traitlets import Bool, Unicode
+
+from nbvc.environment import Environment
+from nbvc.jupyter import events
+from nbvc.jupyter.folders import Folders
+from nbvc.jupyter.ordering import save_in_order
+from nbvc.jupyter.people import author_of
+from nbvc.jupyter.routes import routes
+from nbvc.jupyter.versioning import Versioning
+
+_CONTENTS_EVENTS = f"{JUPYTER_SERVER_EVENTS_URI}/contents_service/v1"
+_DRAIN_SECONDS = 5.0
+
+
+class NbvcExtension(ExtensionApp):
+    """Every save of a notebook becomes a version, in storage that you own."""
+
+    name = "nbvc"
+
+    enabled = Bool(True, help="Make a version of every save.").tag(config=True)
+    store = Unicode(
+        "",
+        help="""URL of the store for notebooks in no folder that nbvc init has bound: s3://bucket,
+        s3://bucket/root, or a folder. Otherwise NBVC_STORE, or an embedded store in the root.""",
+    ).tag(config=True)
+    namespace = Unicode(
+        "",
+        help="""Your part of the keys of that store. Otherwise NBVC_NAMESPACE, or
+        <user>/<name of the root>.""",
+    ).tag(config=True)
+
+    publish_enabled = Bool(False, help="Let notebooks be published through the server.").tag(
+        config=True
+    )
+
+    versioning: Versioning
+    is_supported: bool
+
+    @property
+    def server(self) -> Any:
+        """The server that the extension is tied to."""
+        return self.serverapp
+
+    def initialize_settings(self) -> None:
+        """Tie the extension to the contents manager and the event bus."""
+        server, contents = self.server, self.server.contents_manager
+        root = Path(getattr(contents, "root_dir", server.root_dir))
+        folders = Folders(root, Environment.current(), store=self.store, namespace=self.namespace)
+        server.event_logger.register_event_schema(events.SCHEMA)
+        self.versioning = Versioning(folders, self._emit, self.log)
+        # Others run neither hooks nor events, or save somewhere else than on this disk.
+        self.is_supported = isinstance(contents, FileContentsManager)
+        if self.enabled and self.is_supported:
+            save_in_order(contents)
+            contents.register_post_save_hook(self.after_save)
+            server.event_logger.add_listener(
+                schema_id=_CONTENTS_EVENTS, listener=self._on_contents_event
+            )
+        elif self.enabled:
+            self.log.warning(
+                "nbvc: %s does not save to this disk, so its saves become no versions.",
+                type(contents).__name__,
+            )
+        self.settings["nbvc"] = self
+
+    def initialize_handlers(self) -> None:
+        """Add the routes."""
+        self.handlers.extend(routes())
+
+    async def _start_jupyter_server_extension(self, _: Any) -> None:
+        if self.enabled and self.is_supported:
+            self.versioning.start()
+
+    async def stop_extension(self) -> None:
+        """Give what is under way a moment; the rest waits in the outbox for the next start."""
+        self.versioning.close(_DRAIN_SECONDS)
+
+    def after_save(
+        self, os_path: str, model: dict[str, Any], contents_manager: Any, **_: Any
+    ) -> None:
+        """Make a version of the file that the server has saved just now.
+
+        Runs on the event loop, in the middle of the request: it neither waits nor raises.
+        """
+        root = Path(contents_manager.root_dir)
+        copied = _copied_from()
+        self.versioning.saved_file(
+            Path(os_path),
+            author=author_of(CallContext.get(CallContext.JUPYTER_HANDLER)),
+            copy_of=root / copied.strip("/") if copied else None,
+        )
+
+    async def _on_contents_event(self, logger: Any, schema_id: str, data: dict[str, Any]) -> None:
+        root = self.versioning.folders.root
+        path = root / str(data.get("path", "")).strip("/")
+        author = author_of(CallContext.get(CallContext.JUPYTER_HANDLER))
+        action = data.get("action")
+        if action == "rename":
+            old = root / str(data.get("source_path", "")).strip("/")
+            self.versioning.moved_file(old, path, author=author)
+        elif action == "delete":
+            self.versioning.removed_file(path, author=author)
+        elif action == "get":
+            self.versioning.opened_file(path)
+
+    def _emit(self, event: events.Event) -> None:
+        """Put an event on the bus, from any thread."""
+        self.server.io_loop.add_callback(
+            self.server.event_logger.emit, schema_id=events.SCHEMA_ID, data=event
+        )
+
+
+def _copied_from() -> str | None:
+    """Return what the present request copies, as the server calls it; ``None`` for other ones."""
+    handler = CallContext.get(CallContext.JUPYTER_HANDLER)
+    if handler is None or handler.request.method != "POST":
+        return None
+    try:
+        body = handler.get_json_body()
+    except Exception:  # noqa: BLE001 - whatever an unknown handler makes of its body
+        return None
+    copied = body.get("copy_from") if isinstance(body, dict) else None
+    return copied if isinstance(copied, str) else None
