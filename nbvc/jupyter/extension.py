@@ -45,7 +45,7 @@ class NbvcExtension(ExtensionApp):
     )
 
     versioning: Versioning
-    is_supported: bool
+    is_supported = False
 
     @property
     def server(self) -> Any:
@@ -84,7 +84,8 @@ class NbvcExtension(ExtensionApp):
 
     async def stop_extension(self) -> None:
         """Give what is under way a moment; the rest waits in the outbox for the next start."""
-        self.versioning.close(_DRAIN_SECONDS)
+        if hasattr(self, "versioning"):  # a server may end before all extensions are there
+            self.versioning.close(_DRAIN_SECONDS)
 
     def after_save(
         self, os_path: str, model: dict[str, Any], contents_manager: Any, **_: Any
@@ -112,7 +113,7 @@ class NbvcExtension(ExtensionApp):
         elif action == "delete":
             self.versioning.removed_file(path, author=author)
         elif action == "get":
-            self.versioning.opened_file(path)
+            self.versioning.opened_file(path, author=author)
 
     def _emit(self, event: events.Event) -> None:
         """Put an event on the bus, from any thread."""

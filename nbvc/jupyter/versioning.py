@@ -21,11 +21,11 @@ from nbvc.jupyter.folders import Folders
 from nbvc.jupyter.public import PublicErrors
 from nbvc.jupyter.worker import Worker
 from nbvc.model import NOTEBOOK_SUFFIX
-from nbvc.workspace.accepting import capture, note_move, note_removal
+from nbvc.workspace.accepting import capture, capture_found, note_move, note_removal
 from nbvc.workspace.core import Workspace
 from nbvc.workspace.delivering import Delivered
+from nbvc.workspace.files import Stamp, stamp
 from nbvc.workspace.public_text import PublicText
-from nbvc.workspace.results import SaveResult
 
 MAX_REQUESTS = 8
 """Requests that work with a store at the same time; more of them queue up."""
@@ -49,6 +49,7 @@ class Versioning:
         self.problem: NbvcError | None = None
         self._emit = emit
         self._log = log
+        self._seen: dict[Path, Stamp] = {}
         self._failures: dict[str, tuple[str, str]] = {}
         self._threads = ThreadPoolExecutor(MAX_REQUESTS, thread_name_prefix="nbvc-request")
 
@@ -81,7 +82,8 @@ class Versioning:
 
     def start(self) -> None:
         """Deliver what an earlier server left, and look what has changed while there was none."""
-        self._guarded("", partial(self._scan, self.folders.root / "any.ipynb"))
+        root = self.folders.root / "any.ipynb"
+        self._guarded("", lambda: self.worker.wake(self.folders.at(root), look=True))
 
     def saved_file(self, file: Path, *, author: str | None, copy_of: Path | None = None) -> None:
         """Take the file that was saved just now as a version."""
@@ -99,10 +101,10 @@ class Versioning:
         """Take a removed notebook, or all in a removed folder, out of the store's listing."""
         self._guarded(self._shown(file), partial(self._remove, file, author))
 
-    def opened_file(self, file: Path) -> None:
+    def opened_file(self, file: Path, *, author: str | None) -> None:
         """Look whether a file has bytes that no version has: edits from outside, a checkpoint."""
         if file.suffix == NOTEBOOK_SUFFIX:
-            self._guarded(self._shown(file), partial(self._look, file))
+            self._guarded(self._shown(file), partial(self._look, file, author))
 
     # What the worker tells
 
@@ -123,22 +125,6 @@ class Versioning:
                 )
             )
 
-    def saved(self, workspace: Workspace, result: SaveResult) -> None:
-        """Tell that a version was made of what the save hook had missed."""
-        path = self.folders.api_path(workspace, result.path)
-        self._succeeded(path)
-        if path and result.number and result.digest and result.version_id:
-            self._emit(
-                events.saved(
-                    path,
-                    number=result.number,
-                    digest=result.digest,
-                    version_id=result.version_id,
-                    author=workspace.session.author,
-                    saved_at=self.folders.environment.now(),
-                )
-            )
-
     def failed(self, workspace: Workspace | None, path: str, error: NbvcError) -> None:
         """Tell that something could not be stored, once for each reason."""
         known = self.folders.opened() if workspace is None else [workspace]
@@ -152,13 +138,14 @@ class Versioning:
     # One at a time
 
     def _capture(self, file: Path, path: str, author: str | None, copy_of: Path | None) -> None:
-        workspace = self.folders.at(file)
+        workspace, present = self.folders.at(file), stamp(file)
         found = capture(
             workspace,
             workspace.relative(file),
             author=author,
             copy_of=_relative(workspace, copy_of) if copy_of is not None else None,
         )
+        self._see(file, present)
         self._emit(events.queued(path, author=found.author, saved_at=found.at))
         self.worker.wake(workspace)
 
@@ -187,13 +174,20 @@ class Versioning:
             note_removal(workspace, path, author=author)
             self.worker.wake(workspace)
 
-    def _look(self, file: Path) -> None:
+    def _look(self, file: Path, author: str | None) -> None:
+        """Capture a file that is not as it was when it was captured last, before it is edited."""
+        if (present := stamp(file)) is None or present == self._seen.get(file):
+            return
         workspace = self.folders.at(file)
-        self.worker.wake(workspace, workspace.relative(file))
+        capture_found(workspace, workspace.relative(file), author=author)
+        self._see(file, present)
+        self.worker.wake(workspace)
 
-    def _scan(self, file: Path) -> None:
-        workspace = self.folders.at(file)
-        self.worker.wake(workspace, *workspace.index.paths())
+    def _see(self, file: Path, present: Stamp | None) -> None:
+        if present is not None:
+            if len(self._seen) >= _MAX_SEEN:
+                self._seen.clear()
+            self._seen[file] = present
 
     def _has_versions(self, workspace: Workspace, path: str) -> bool:
         """Return whether something is known of the notebook at *path*, or in a folder of it."""
@@ -233,6 +227,7 @@ class Versioning:
 
 
 _MAX_FAILURES = 1_000
+_MAX_SEEN = 10_000
 
 
 def _relative(workspace: Workspace, file: Path) -> str:

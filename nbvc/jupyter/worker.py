@@ -7,22 +7,18 @@ from logging import Logger
 from pathlib import Path
 from typing import Protocol
 
-from nbvc.errors import AccessDenied, InvalidNotebook, NbvcError, NotFound, StoreError
+from nbvc.errors import NbvcError
 from nbvc.jupyter.folders import Folders
+from nbvc.workspace.accepting import capture_changed
 from nbvc.workspace.core import Workspace
 from nbvc.workspace.delivering import Delivered
-from nbvc.workspace.files import FileRefused, stamp
-from nbvc.workspace.results import SaveResult
-from nbvc.workspace.saving import save_one
 
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 60.0
 _TIDY_SECONDS = 600.0
-MAX_LOOKS = 10_000
-"""How many notebooks may wait to be looked at; what is beyond is looked at when it is opened."""
 
 
-_Work = dict[Path, dict[str, None]]
-"""The folders of workspaces, each with the notebooks in it that are to be looked at, in order."""
+_Work = dict[Path, bool]
+"""The folders of workspaces, each with whether its files are to be looked at."""
 
 
 class Listener(Protocol):
@@ -30,9 +26,6 @@ class Listener(Protocol):
 
     def delivered(self, workspace: Workspace, version: Delivered) -> None:
         """A version that had waited is in the store."""
-
-    def saved(self, workspace: Workspace, result: SaveResult) -> None:
-        """A version was made of what the save hook had missed."""
 
     def failed(self, workspace: Workspace | None, path: str, error: NbvcError) -> None:
         """Something could not be stored; an empty path means that nothing can be, for now."""
@@ -59,15 +52,14 @@ class Worker:
         self._is_busy = False
         self._thread: threading.Thread | None = None
 
-    def wake(self, workspace: Workspace, *paths: str) -> None:
-        """Deliver what waits in *workspace*, and look whether the files at *paths* have changed.
+    def wake(self, workspace: Workspace, *, look: bool = False) -> None:
+        """Deliver what waits in *workspace*; with *look*, also what was changed from outside.
 
         Returns at once. Starts the thread when there is work for the first time.
         """
         with self._changed:
-            looks = self._due.setdefault(workspace.folder, {})
-            for path in paths[: MAX_LOOKS - len(looks)]:
-                looks[path] = None
+            folder = workspace.folder
+            self._due[folder] = look or self._due.get(folder, False)
             if self._thread is None and not self._is_stopping:
                 self._thread = threading.Thread(target=self._run, name="nbvc", daemon=True)
                 self._thread.start()
@@ -96,15 +88,15 @@ class Worker:
 
     def _run(self) -> None:
         while (work := self._next()) is not None:
-            for folder, paths in work.items():
+            for folder, look in work.items():
                 try:
                     # Opened anew, if the folder was bound to another store meanwhile.
-                    self._serve(self._folders.at(folder / "any.ipynb"), paths)
+                    self._serve(self._folders.at(folder / "any.ipynb"), look=look)
                 except NbvcError as error:
-                    self._fail(folder, error, paths)
+                    self._fail(folder, error)
                 except Exception:  # noqa: BLE001 - the edge: nothing may end the thread
                     self._log.exception("nbvc: unexpected error while delivering")
-                    self._fail(folder, _UNEXPECTED, paths)
+                    self._fail(folder, _UNEXPECTED)
             self._folders.tidy()
 
     def _next(self) -> _Work | None:
@@ -120,9 +112,11 @@ class Worker:
             self._is_busy = True
             again, self._again = self._again, {}
             due, self._due = self._due, {}
-            return {key: {**again.get(key, {}), **due.get(key, {})} for key in {**again, **due}}
+            return {**again, **due}
 
-    def _serve(self, workspace: Workspace, paths: dict[str, None]) -> None:
+    def _serve(self, workspace: Workspace, *, look: bool) -> None:
+        if look:
+            capture_changed(workspace)
         self._folders.prepare(workspace)
         delivery = workspace.deliver()
         workspace.delivered.clear()
@@ -130,41 +124,20 @@ class Worker:
             self._listener.delivered(workspace, version)
         if delivery.stopped is not None:
             raise delivery.stopped
-        for path in list(paths):
-            self._look(workspace, path)
-            del paths[path]
         for key, error in delivery.errors.items():
             self._listener.failed(workspace, key.removeprefix(f"{workspace.namespace}/"), error)
         if delivery.errors:
-            self._try_again(workspace.folder, {})
+            self._try_again(workspace.folder)
         else:
             self._pause_seconds = 0.0
 
-    def _look(self, workspace: Workspace, path: str) -> None:
-        """Save the notebook at *path* if its bytes are those of no version."""
-        if stamp(workspace.folder / path) is None:
-            return
-        try:
-            result = save_one(workspace, path, workspace.session.act(), named=False)
-        except (InvalidNotebook, NotFound):
-            return  # half of a file that is being written, or gone: the save hook will tell
-        except (StoreError, AccessDenied) as error:
-            if not isinstance(error, FileRefused):
-                raise
-            self._listener.failed(workspace, path, error)
-            return
-        if result.saved:
-            self._listener.saved(workspace, result)
-        if result.waiting and result.error is not None:
-            raise result.error
-
-    def _fail(self, folder: Path, error: NbvcError, paths: dict[str, None]) -> None:
+    def _fail(self, folder: Path, error: NbvcError) -> None:
         self._listener.failed(None, "", error)
-        self._try_again(folder, paths)
+        self._try_again(folder)
 
-    def _try_again(self, folder: Path, paths: dict[str, None]) -> None:
+    def _try_again(self, folder: Path) -> None:
         with self._changed:
-            self._again[folder] = paths
+            self._again[folder] = False
         longer = min(2 * self._pause_seconds, _LONGEST_PAUSE_SECONDS)
         self._pause_seconds = max(longer, _FIRST_PAUSE_SECONDS)
 

@@ -11,7 +11,7 @@ from nbvc.model import Data, Digest, NotebookKey
 from nbvc.notebook import Outline, compare, read_outline
 from nbvc.repository import Act, Draft
 from nbvc.workspace.captures import Capture, What
-from nbvc.workspace.files import digest_file
+from nbvc.workspace.files import digest_file, stamp
 from nbvc.workspace.index import Entry
 from nbvc.workspace.queueing import based_on_waiting, waiting_version, without_lost_base
 
@@ -49,6 +49,31 @@ def capture(
     """
     workspace.key_of(path)
     return _add(workspace, What.SAVED, path, origin=copy_of, author=author, message=message)
+
+
+def capture_found(workspace: Workspace, path: str, *, author: str | None = None) -> Capture:
+    """Take the bytes that a notebook has as a version, if it is a notebook and no version has them.
+
+    For who opens a notebook that may have been changed since it was saved. Otherwise like
+    :func:`capture`; what somebody is writing just now becomes no version.
+    """
+    workspace.key_of(path)
+    return _add(workspace, What.FOUND, path, author=author)
+
+
+def capture_changed(workspace: Workspace) -> None:
+    """Take the bytes of every known notebook whose file was changed since it was saved.
+
+    Files that cannot be read are left out.
+    """
+    for path in workspace.index.paths():
+        with suppress(NbvcError):
+            entry, file = workspace.index.get(path), workspace.folder / path
+            present = stamp(file)
+            if present is None or present == entry.stamp:
+                continue
+            if entry.base is None or digest_file(file, shown=path) != entry.base.digest:
+                capture_found(workspace, path)
 
 
 def note_move(workspace: Workspace, old: str, new: str, *, author: str | None = None) -> Capture:
@@ -108,7 +133,7 @@ def _add(
         at=session.environment.now(),
         write_id=session.environment.new_write_id(),
     )
-    source = workspace.folder / path if what is What.SAVED else None
+    source = None if found.is_note else workspace.folder / path
     return workspace.captures.add(found, source)
 
 
@@ -123,13 +148,16 @@ def _accept(workspace: Workspace, found: Capture) -> None:
         entry, _ = without_lost_base(workspace, entry)
     data = workspace.captures.read(found)
     digest = Digest.of(data)
-    if _is_newest(entry, digest) or _is_recorded(entry, found):
+    if _is_known(entry, digest, found.what) or _is_recorded(entry, found):
         workspace.captures.remove(found)
         return
     try:
         outline = _outline(workspace, found, data, digest)
     except IntegrityError:
         workspace.captures.set_aside(found)
+        return
+    except InvalidNotebook:
+        workspace.captures.remove(found)  # somebody was writing it, or it is none
         return
     waiting = _waiting(workspace, found, entry, data, digest, outline)
     # One file all the time, under one name or the other, so that a crash leaves one version.
@@ -139,15 +167,17 @@ def _accept(workspace: Workspace, found: Capture) -> None:
     workspace.captures.finish(found)
 
 
-def _is_newest(entry: Entry, digest: Digest) -> bool:
-    """Return whether the newest version, as far as is known here, has these bytes."""
+def _is_known(entry: Entry, digest: Digest, what: What) -> bool:
+    """Return whether the newest version, as far as is known here, has these bytes.
+
+    What was only found may also be of an older one, which was checked out.
+    """
     base, newest = entry.base, entry.known.file.record if entry.known else None
     if base is None:
         return newest is not None and newest.digest == digest
     waits = base.write_id is not None
-    return base.digest == digest and (
-        waits or newest is None or newest.version_id == base.version_id
-    )
+    is_newest = waits or newest is None or newest.version_id == base.version_id
+    return base.digest == digest and (is_newest or what is What.FOUND)
 
 
 def _is_recorded(entry: Entry, found: Capture) -> bool:
@@ -161,12 +191,15 @@ def _outline(workspace: Workspace, found: Capture, data: Data, digest: Digest) -
     """Return the cells; ``None`` for bytes that the user saved and that are no notebook.
 
     Raises:
+        InvalidNotebook: They were only found, and are no notebook.
         IntegrityError: They are no notebook, and not what is in the file now: a loss of power has
             probably taken them.
     """
     try:
         return read_outline(data, name=found.path)
     except InvalidNotebook as error:
+        if found.what is What.FOUND:
+            raise
         with suppress(NbvcError):
             if digest_file(workspace.folder / found.path, shown=found.path) == digest:
                 return None

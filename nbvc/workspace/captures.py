@@ -3,6 +3,7 @@
 ::
 
     .nbvc/outbox/0000000008-<write ID>.saved    the bytes of a file, as they were right after a save
+    .nbvc/outbox/0000000011-<write ID>.found    the same, where nobody said that it was saved
     .nbvc/outbox/0000000009-<write ID>.moved    a file or a folder got another name
     .nbvc/outbox/0000000010-<write ID>.removed  a file or a folder was removed
 
@@ -34,7 +35,7 @@ from nbvc.values import dataclass
 from nbvc.workspace.files import explained, make_folder, write_file
 from nbvc.workspace.outbox import MAX_HEADER_BYTES, NEW, Outbox, Waiting, to_document
 
-_NAME = r"(?s)([0-9]{10})-(.+)\.(saved|moved|removed)"
+_NAME = r"(?s)([0-9]{10})-(.+)\.(saved|found|moved|removed)"
 _LOCK = "accepting.lock"
 _TEMPORARY = ".nbvc-{}.tmp"
 _TRIES = 3
@@ -44,6 +45,8 @@ class What(StrEnum):
     """What was done."""
 
     SAVED = "saved"
+    FOUND = "found"
+    """Nobody said that it was saved: an edit from outside, or a checkpoint that was restored."""
     MOVED = "moved"
     REMOVED = "removed"
 
@@ -83,7 +86,7 @@ class Capture:
     @property
     def is_note(self) -> bool:
         """Whether it holds no bytes, and is something to be done in the store."""
-        return self.what is not What.SAVED
+        return self.what in {What.MOVED, What.REMOVED}
 
     @property
     def places(self) -> list[str]:
