@@ -102,6 +102,7 @@ def outbox(status: Status) -> dict[str, Any]:
     """Return the outbox as ``status --json`` prints it."""
     return {
         "waiting": [waiting(version) for version in status.waiting],
+        "captured": status.captured,
         "damaged": [str(file) for file in status.damaged],
         "last_error": asdict(status.failure) if status.failure else None,
     }

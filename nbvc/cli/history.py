@@ -361,6 +361,8 @@ def _print_outbox(state: State, found: Status) -> None:
         foreign = sum(not version.own for version in found.waiting)
         if foreign:
             output.data(f"           {foreign} not put there by you: only nbvc push delivers that")
+    if found.captured:
+        output.data(f"Outbox     {found.captured} from Jupyter, behind a rename or a removal there")
     if found.failure is not None:
         output.data(f"           last error: {printable_line(found.failure.message)}")
     for file in found.damaged:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ class NbvcExtension(ExtensionApp):
     async def stop_extension(self) -> None:
         """Give what is under way a moment; the rest waits in the outbox for the next start."""
         if hasattr(self, "versioning"):  # a server may end before all extensions are there
-            self.versioning.close(_DRAIN_SECONDS)
+            await asyncio.to_thread(self.versioning.close, _DRAIN_SECONDS)
 
     def after_save(
         self, os_path: str, model: dict[str, Any], contents_manager: Any, **_: Any

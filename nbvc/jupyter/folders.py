@@ -26,6 +26,7 @@ class _Opened:
     """A workspace in use, the configuration that it was opened with, and when."""
 
     workspace: Workspace
+    is_agreed: bool
     config: Stamp | None
     since: datetime
 
@@ -56,7 +57,10 @@ class Folders:
     ) -> None:
         self.root = root.resolve()
         self._environment = replace(environment, cwd=self.root)
+        # Found once, and not in a save: that may ask git.
+        self._author = {"author": Session(environment).author}
         self._flags = {
+            **self._author,
             "store": store_value(store, self.root) if store else None,
             "namespace": namespace or None,
         }
@@ -82,17 +86,17 @@ class Folders:
             NbvcError: The root cannot be made a workspace.
         """
         folder = find_workspace(path.parent)
-        flags = self._flags if folder is None or self.root.is_relative_to(folder) else {}
+        is_root = folder is None or self.root.is_relative_to(folder)
         with self._lock:
             if folder is None:
                 folder = self._bind_root()
-            workspace = self._open(folder, flags)
-        if not has_agreed(workspace):
+            opened = self._open(folder, self._flags if is_root else self._author)
+        if not opened.is_agreed:
             raise AccessDenied(
                 "This folder was bound to its store by somebody else, so nothing is sent there.",
                 hint="If you want that, run nbvc init in it once.",
             )
-        return workspace
+        return opened.workspace
 
     def opened(self) -> list[Workspace]:
         """Return the workspaces that are in use."""
@@ -143,18 +147,21 @@ class Folders:
             self._prepared.discard(workspace)
             workspace.close()
 
-    def _open(self, folder: Path, flags: Mapping[str, str | None]) -> Workspace:
+    def _open(self, folder: Path, flags: Mapping[str, str | None]) -> _Opened:
         config = stamp(folder / CONTROL_FOLDER / CONFIG_FILE)
         found, now = self._opened.get(folder), self._environment.now()
         if found is not None and found.config == config and now - found.since < _OPEN_FOR:
-            return found.workspace
+            return found
         session = Session(replace(self._environment, cwd=folder), folder, flags)
         workspace = Workspace(session)
         workspace.store_url, workspace.namespace  # noqa: B018 - raises where one is not set
         if found is not None:
             self._retired.append((now, found.workspace))
-        self._opened[folder] = _Opened(workspace=workspace, config=config, since=now)
-        return workspace
+        opened = _Opened(
+            workspace=workspace, is_agreed=has_agreed(workspace), config=config, since=now
+        )
+        self._opened[folder] = opened
+        return opened
 
     def _bind_root(self) -> Path:
         environment = self._environment

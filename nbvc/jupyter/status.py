@@ -36,13 +36,12 @@ class StatusHandler(NbvcHandler):
 
     def _folder(self, workspace: Workspace) -> dict[str, Any]:
         waiting = workspace.outbox.waiting()
-        captured = workspace.captures.pending()
         failure = workspace.outbox.failure if waiting else None
         return {
             "path": self.versioning.folders.api_path(workspace, ""),
             "namespace": workspace.namespace,
             "embedded": workspace.store_setting == EMBEDDED,
-            "waiting": len(waiting) + len(captured),
+            "waiting": len(waiting) + workspace.captures.count(),
             "damaged": len(workspace.outbox.damaged()),
             "last_error_kind": failure.kind if failure else None,
         }

@@ -90,7 +90,8 @@ class Versioning:
         if file.suffix != NOTEBOOK_SUFFIX:
             return
         path = self._shown(file)
-        self._guarded(path, partial(self._capture, file, path, author, copy_of))
+        if not self._guarded(path, partial(self._capture, file, path, author, copy_of)):
+            self._guarded(path, lambda: self.worker.look_later(self.folders.at(file)))
 
     def moved_file(self, old: Path, new: Path, *, author: str | None) -> None:
         """Let the history of a file, or of all in a folder, follow to its new name."""
@@ -179,7 +180,10 @@ class Versioning:
         if (present := stamp(file)) is None or present == self._seen.get(file):
             return
         workspace = self.folders.at(file)
-        capture_found(workspace, workspace.relative(file), author=author)
+        try:
+            capture_found(workspace, workspace.relative(file), author=author)
+        except InvalidKey:  # as one of a checkpoint, which nobody expects to have versions
+            return
         self._see(file, present)
         self.worker.wake(workspace)
 
@@ -197,15 +201,17 @@ class Versioning:
 
     # Failures
 
-    def _guarded(self, path: str, act: Callable[[], object]) -> None:
+    def _guarded(self, path: str, act: Callable[[], object]) -> bool:
         """Do *act*, and tell its error instead of raising it: the server must go on."""
         try:
             act()
+            return True
         except NbvcError as error:
             self._tell(path, self.public.clean(error, self.folders.opened()))
         except Exception:  # noqa: BLE001 - the edge: a save must never fail because of nbvc
             self._log.exception("nbvc: unexpected error at %s", path)
             self._tell(path, NbvcError("nbvc met an error that it does not know."))
+        return False
 
     def _tell(self, path: str, error: NbvcError) -> None:
         if self._failures.get(path) == (error.kind, error.message):

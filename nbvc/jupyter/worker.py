@@ -47,6 +47,7 @@ class Worker:
         self._changed = threading.Condition()
         self._due: _Work = {}
         self._again: _Work = {}
+        self._missed: set[Path] = set()
         self._pause_seconds = 0.0
         self._is_stopping = False
         self._is_busy = False
@@ -65,6 +66,12 @@ class Worker:
                 self._thread.start()
             self._changed.notify_all()
 
+    def look_later(self, workspace: Workspace) -> None:
+        """Look at the files of *workspace* after a while, for a save could not be captured."""
+        self.wake(workspace)
+        with self._changed:
+            self._missed.add(workspace.folder)
+
     def wait_until_idle(self, timeout_seconds: float) -> bool:
         """Wait until all that could be done was done; return whether that came true."""
         with self._changed:
@@ -73,9 +80,9 @@ class Worker:
             )
 
     def stop(self, timeout_seconds: float) -> bool:
-        """Finish what is under way, and stop; return whether that was done in time.
+        """Deliver what was saved last, and stop; return whether that was done in time.
 
-        What waits stays in the outbox, for the next server or command.
+        What cannot be delivered stays in the outbox, for the next server or command.
         """
         with self._changed:
             self._is_stopping = True
@@ -107,7 +114,7 @@ class Worker:
             jitter = 0.5 + self._folders.environment.jitter()
             pause = self._pause_seconds * jitter if self._again else _TIDY_SECONDS
             self._changed.wait_for(lambda: self._due or self._is_stopping, pause)
-            if self._is_stopping:
+            if self._is_stopping and not self._due:
                 return None
             self._is_busy = True
             again, self._again = self._again, {}
@@ -126,7 +133,7 @@ class Worker:
             raise delivery.stopped
         for key, error in delivery.errors.items():
             self._listener.failed(workspace, key.removeprefix(f"{workspace.namespace}/"), error)
-        if delivery.errors:
+        if delivery.errors or workspace.folder in self._missed:
             self._try_again(workspace.folder)
         else:
             self._pause_seconds = 0.0
@@ -137,7 +144,8 @@ class Worker:
 
     def _try_again(self, folder: Path) -> None:
         with self._changed:
-            self._again[folder] = False
+            self._again[folder] = folder in self._missed
+            self._missed.discard(folder)
         longer = min(2 * self._pause_seconds, _LONGEST_PAUSE_SECONDS)
         self._pause_seconds = max(longer, _FIRST_PAUSE_SECONDS)
 

@@ -140,7 +140,11 @@ class Captures:
 
     def is_empty(self) -> bool:
         """Return whether there is nothing. Reads one folder, and no file."""
-        return not any(re.fullmatch(_NAME, name) for name in self._outbox.names())
+        return not self.count()
+
+    def count(self) -> int:
+        """Return how much there is. Reads one folder, and no file."""
+        return sum(re.fullmatch(_NAME, name) is not None for name in self._outbox.names())
 
     def pending(self) -> list[Capture]:
         """Return what was captured, in order; what cannot be read is set aside."""
@@ -190,20 +194,28 @@ class Captures:
         write_file(capture.file, data, head=head + b"\n", token=capture.write_id)
 
     def _read_header(self, name: str) -> Capture | None:
-        """Return what a file says of itself; ``None`` where it is gone, or damaged."""
+        """Return what a file says of itself; ``None`` where it is gone, or damaged.
+
+        Raises:
+            NbvcError: The disk fails. Nothing behind it may come before it.
+        """
         file = self._outbox.folder / name
-        found = re.fullmatch(_NAME, name)
         try:
             with file.open("rb") as opened:
                 line = opened.readline(MAX_HEADER_BYTES)
-            document = unseal(line.rstrip(b"\n"), what=f"capture {name}")
-            capture = _from_document(document)
         except FileNotFoundError:
             return None
-        except (OSError, NbvcError, *MALFORMED):
+        except OSError as error:
+            raise NbvcError(
+                f"{file} cannot be read: {error.strerror}.", hint="Check the disk."
+            ) from error
+        try:
+            document = unseal(line.rstrip(b"\n"), what=f"capture {name}")
+            capture = _from_document(document)
+        except (NbvcError, *MALFORMED):
             self._outbox.set_aside(file)
             return None
-        place = int(found[1]) if found else 0
+        place = int(name.partition("-")[0])
         return replace(capture, place=place, file=file, own=self._outbox.is_own(document))
 
 

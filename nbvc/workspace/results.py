@@ -75,6 +75,7 @@ class Status:
         notebooks: Its notebooks, in order of their paths.
         unreachable: Why the store could not be asked, where it could not.
         waiting: The versions that wait in the outbox, in the order of delivery.
+        captured: How much of what was done in Jupyter waits behind a rename or a removal there.
         damaged: Files of the outbox that cannot be read any more.
         failure: Why the last delivery stopped, where it did.
     """
@@ -85,6 +86,7 @@ class Status:
     notebooks: tuple[NotebookStatus, ...]
     unreachable: NbvcError | None = None
     waiting: tuple[Waiting, ...] = ()
+    captured: int = 0
     damaged: tuple[Path, ...] = ()
     failure: Failure | None = None
 

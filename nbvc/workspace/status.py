@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
@@ -23,8 +24,9 @@ def status(workspace: Workspace) -> Status:
     """Return where the workspace stands; see :meth:`nbvc.Workspace.status`."""
     unreachable: NbvcError | None = None
     repository: Repository | None = None
-    try:
+    with suppress(NbvcError):  # what is captured stays so; the disk shows its fault elsewhere
         accept(workspace)
+    try:
         repository = workspace.repository  # delivers what waits, if it can
     except NbvcError as error:
         unreachable = error
@@ -47,6 +49,7 @@ def status(workspace: Workspace) -> Status:
         notebooks=tuple(notebooks),
         unreachable=unreachable,
         waiting=tuple(queue),
+        captured=workspace.captures.count(),
         damaged=tuple(workspace.outbox.damaged()),
         failure=workspace.outbox.failure if queue else None,
     )

@@ -17,6 +17,8 @@ import pytest
 from nbvc.repository.settings import decode, encode
 from nbvc.stores.base import Capabilities
 from nbvc.workspace import doctor_here, mounts
+from nbvc.workspace.accepting import capture
+from nbvc.workspace.core import Workspace
 from tests.cli.test_full_disk import fill, small_disk
 from tests.command_line import CommandLine
 from tests.moto_server import aws_variables, serve_moto
@@ -115,7 +117,7 @@ def test_a_healthy_embedded_store_is_well(project: CommandLine) -> None:
     assert list(checks) == [*HERE, "embedded-store", "round-trip", "outbox"]
     assert statuses(checks) == {}
     left = {path.name for path in (project.folder / ".nbvc").iterdir()}
-    assert left <= {".gitignore", "config.toml", "store", "workspace.sqlite3"}
+    assert left <= {".gitignore", "agreed.json", "config.toml", "store", "workspace.sqlite3"}
 
 
 def test_a_healthy_bucket_is_well_and_holds_what_it_held(bound: CommandLine, client: Any) -> None:
@@ -213,6 +215,20 @@ def test_an_invalid_user_file_keeps_every_store_from_being_asked(project: Comman
     project.config.write_text("= nonsense")
     checks = checks_of(project, "s3://notebooks", exit_code=2)
     assert statuses(checks) == {"configuration": "failed", "reachability": "unknown"}
+
+
+def test_saves_that_nobody_has_looked_at_are_told(project: CommandLine) -> None:
+    """They are looked at by a running server, or a push; the doctor leaves them as they are."""
+    project.write("mine.ipynb", ONE)
+    with Workspace.open(project.folder) as workspace:
+        capture(workspace, "mine.ipynb")
+    found = checks_of(project)["outbox"]
+    assert (found["status"], found["found"]) == (
+        "warning",
+        "1 save from Jupyter waits to be looked at.",
+    )
+    assert list((project.folder / ".nbvc" / "outbox").glob("*.saved"))
+    assert project("push").stdout.startswith("Delivered v1 ")
 
 
 def test_a_workspace_that_remembers_nonsense_is_told(project: CommandLine) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import threading
 import time
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from nbvc.errors import StoreUnavailable
+from nbvc.jupyter import worker
 from nbvc.repository import Repository
 from nbvc.workspace.captures import Captures
 from nbvc.workspace.core import Workspace
@@ -254,6 +256,47 @@ async def test_a_start_finds_what_changed_and_delivers_what_was_left(server: Ser
     assert await server.sources("mine.ipynb") == ["x = 0", "x = 1"]
     with server.workspace() as workspace:
         assert workspace.index.paths() == ["mine.ipynb"]
+
+
+async def test_a_save_that_could_not_be_taken_is_found_without_being_opened(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a disk that was full for a while: the worker looks again later."""
+    monkeypatch.setattr(worker, "_FIRST_PAUSE_SECONDS", 0.01)
+    await server.save("mine.ipynb", "x = 1")
+    await server.idle()
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Captures, "add", fail)
+        await server.save("mine.ipynb", "x = 2")
+    for _ in range(200):
+        if await server.sources("mine.ipynb") == ["x = 1", "x = 2"]:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(await server.sources("mine.ipynb"))
+
+
+async def test_a_server_that_stops_delivers_what_was_saved_last(server: Server) -> None:
+    """Within its time; nothing is left for the next one to do."""
+    for number in range(5):
+        await server.save("mine.ipynb", f"x = {number}")
+    await server.extension.stop_extension()
+    with server.workspace() as workspace:
+        assert workspace.outbox.is_empty()
+        assert workspace.captures.is_empty()
+
+
+async def test_opening_a_checkpoint_is_no_failure(server: Server) -> None:
+    """What can have no versions is told only to who saves it."""
+    folder = server.root / ".ipynb_checkpoints"
+    folder.mkdir()
+    (folder / "mine-checkpoint.ipynb").write_bytes(ONE)
+    server.extension.versioning.opened_file(folder / "mine-checkpoint.ipynb", author=None)
+    await server.idle()
+    assert server.events == []
 
 
 # Moves, removals, copies

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nbvc.errors import Conflict, InvalidKey, NotebookNotFound, StoreUnavailable
 from nbvc.model import Area
 from nbvc.workspace import captures as captures_module
-from nbvc.workspace.accepting import accept, capture, note_move, note_removal
+from nbvc.workspace.accepting import (
+    accept,
+    capture,
+    capture_changed,
+    capture_found,
+    note_move,
+    note_removal,
+)
 from nbvc.workspace.core import Workspace
 from tests.notebook_samples import code, notebook
 from tests.stores.counting import CountingStore
@@ -245,6 +255,54 @@ def test_a_name_that_cannot_be_a_key_is_refused(workspace: Workspace) -> None:
         capture(workspace, "odd.ipynb/mine.ipynb")
 
 
+def test_what_is_only_found_is_a_version_if_it_is_a_new_notebook(workspace: Workspace) -> None:
+    """Not what is known already, nor an older version that was checked out, nor half a file."""
+    save(workspace, "mine.ipynb", ONE)
+    save(workspace, "mine.ipynb", TWO)
+    for data in (TWO, ONE, THREE, THREE[:-10]):
+        write(workspace, "mine.ipynb", data)
+        capture_found(workspace, "mine.ipynb")
+    write(workspace, "mine.ipynb", THREE)
+    workspace.checkout("mine.ipynb", "v1")
+    capture_found(workspace, "mine.ipynb")
+    workspace.deliver()
+    assert history(workspace, "mine.ipynb") == [ONE, TWO, ONE, THREE]
+    assert workspace.outbox.damaged() == []
+
+
+def test_known_notebooks_that_were_changed_are_found(workspace: Workspace) -> None:
+    """One that is as it was costs no copy; one that nobody saved, or that is gone, is left out."""
+    for path in ("changed.ipynb", "same.ipynb", "gone.ipynb"):
+        save(workspace, path, ONE)
+    write(workspace, "changed.ipynb", TWO)
+    write(workspace, "never.ipynb", ONE)
+    (workspace.folder / "gone.ipynb").unlink()
+    capture_changed(workspace)
+    assert [found.path for found in workspace.captures.pending()] == ["changed.ipynb"]
+    workspace.deliver()
+    assert history(workspace, "changed.ipynb") == [ONE, TWO]
+
+
+def test_a_capture_that_cannot_be_read_holds_up_those_behind_it(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that fails for a moment puts no later save before an earlier one."""
+    saved(workspace, "mine.ipynb", ONE)
+    saved(workspace, "mine.ipynb", TWO)
+    unreadable, read = min(workspace.outbox.folder.glob("*.saved")), Path.open
+
+    def fail(path: Path, *arguments: Any, **named: Any) -> Any:
+        if path == unreadable:
+            raise OSError(errno.EIO, "Input/output error")
+        return read(path, *arguments, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", fail)
+        assert workspace.deliver().stopped is not None
+    workspace.deliver()
+    assert history(workspace, "mine.ipynb") == [ONE, TWO]
+
+
 # Moves, removals, copies
 
 
@@ -276,6 +334,7 @@ def test_saves_after_a_move_wait_until_it_is_done(
     switch.off()
     move(workspace, "old.ipynb", "new.ipynb")
     saved(workspace, "new.ipynb", TWO)
+    assert workspace.status().captured == 2
     assert isinstance(workspace.push().stopped, StoreUnavailable)
     saved(workspace, "other.ipynb", ONE)
     switch.on()

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from nbvc.manifest.layout import Layout
 from nbvc.model import Area, NotebookKey
 from nbvc.stores.base import Overwrite
+from nbvc.workspace.accepting import capture, note_move, note_removal
+from nbvc.workspace.core import Workspace
 from tests.faults.disk.world import EMBEDDED, NAMESPACE, SHARED, TARGET, Scene, World, small
 from tests.faults.ledger import Ledger
 from tests.notebook_samples import code, markdown, notebook
@@ -98,6 +100,34 @@ def _waiting(world: World) -> None:
     world.cli.write("a.ipynb", TYPED)
 
 
+def _captured(world: World) -> None:
+    """What an editor saved lies in the outbox, and nobody has looked at it."""
+    _saved(world)
+    for path, data in (("a.ipynb", TWO), ("b.ipynb", small("b")), ("a.ipynb", TYPED)):
+        world.cli.write(path, data)
+        _edit(world, lambda workspace, path=path: capture(workspace, path))
+        world.told.wait(f"{NAMESPACE}/{path}", data)
+
+
+def _captured_moves(world: World) -> None:
+    """An editor moved a notebook, saved it under its new name, and removed another one."""
+    _twice_saved(world)
+    world.save("c.ipynb", small("c"))
+    (world.cli.folder / "sub").mkdir()
+    (world.cli.folder / "a.ipynb").rename(world.cli.folder / "sub/z.ipynb")
+    (world.cli.folder / "c.ipynb").unlink()
+    _edit(world, lambda workspace: note_move(workspace, "a.ipynb", "sub/z.ipynb"))
+    _edit(world, lambda workspace: note_removal(workspace, "c.ipynb"))
+    world.cli.write("sub/z.ipynb", TYPED)
+    _edit(world, lambda workspace: capture(workspace, "sub/z.ipynb"))
+    world.told.wait(f"{NAMESPACE}/sub/z.ipynb", TYPED)
+
+
+def _edit(world: World, act: Callable[[Workspace], object]) -> None:
+    with Workspace.open(world.cli.folder) as workspace:
+        act(workspace)
+
+
 def _without_records(world: World) -> None:
     """One notebook has a version of another tool on top, another one has lost its only record."""
     _twice_saved(world)
@@ -150,6 +180,11 @@ def _tag(ledger: Ledger, done: bool) -> None:
 
 def _rename(ledger: Ledger, done: bool) -> None:
     ledger.rename(f"{NAMESPACE}/a.ipynb", f"{NAMESPACE}/sub/z.ipynb", TWO, done=done)
+
+
+def _push_moves(ledger: Ledger, done: bool) -> None:
+    _rename(ledger, done)
+    _push(ledger, done)
 
 
 def _forget(numbers: dict[int, bytes]) -> Callable[..., None]:
@@ -222,6 +257,8 @@ SCENES = (
         name="save-offline-again", arguments=("save",), prepare=_waiting, tell=_waits, offline=True
     ),
     Scene(name="push", arguments=("push",), prepare=_waiting, tell=_push),
+    Scene(name="push-captured", arguments=("push",), prepare=_captured, tell=_push),
+    Scene(name="push-moves", arguments=("push",), prepare=_captured_moves, tell=_push_moves),
     Scene(name="save-behind", arguments=("save",), prepare=_waiting, tell=_save_behind),
     Scene(name="repair", arguments=("repair", "--apply"), prepare=_without_records),
     Scene(name="pack", arguments=PACK, prepare=_packed),
