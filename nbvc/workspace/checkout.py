@@ -17,6 +17,7 @@ from nbvc.model import Data, Digest, Version
 from nbvc.notebook import Outline, read_outline
 from nbvc.refs import Name, Selector
 from nbvc.text import typed
+from nbvc.workspace.accepting import accept
 from nbvc.workspace.files import (
     Stamp,
     create_file,
@@ -109,6 +110,7 @@ def is_safe_to_replace(workspace: Workspace, path: str) -> bool:
                 f"{path} is no file; it was left as it is.", hint="Move that away first."
             )
         return True
+    accept(workspace)  # what an editor saved just now is held by the outbox
     entry = workspace.index.get(path)
     digest = digest_file(file, shown=path)
     waiting = workspace.outbox.waiting(key=workspace.key_of(path))
