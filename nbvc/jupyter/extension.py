@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,16 @@ from traitlets import Bool, Unicode
 from nbvc.environment import Environment
 from nbvc.jupyter import events
 from nbvc.jupyter.folders import Folders
-from nbvc.jupyter.ordering import save_in_order
+from nbvc.jupyter.ordering import Ordering
 from nbvc.jupyter.people import author_of
 from nbvc.jupyter.routes import routes
 from nbvc.jupyter.versioning import Versioning
+from nbvc.model import NOTEBOOK_SUFFIX
 
 _CONTENTS_EVENTS = f"{JUPYTER_SERVER_EVENTS_URI}/contents_service/v1"
 _DRAIN_SECONDS = 5.0
+_LARGE_BYTES = 4_000_000
+"""Files up to this size are copied on the event loop: that takes less than handing them over."""
 
 
 class NbvcExtension(ExtensionApp):
@@ -46,6 +50,7 @@ class NbvcExtension(ExtensionApp):
     )
 
     versioning: Versioning
+    ordering: Ordering
     is_supported = False
 
     @property
@@ -63,7 +68,7 @@ class NbvcExtension(ExtensionApp):
         # Others run neither hooks nor events, or save somewhere else than on this disk.
         self.is_supported = isinstance(contents, FileContentsManager)
         if self.enabled and self.is_supported:
-            save_in_order(contents)
+            self.ordering = Ordering(contents)
             contents.register_post_save_hook(self.after_save)
             server.event_logger.add_listener(
                 schema_id=_CONTENTS_EVENTS, listener=self._on_contents_event
@@ -93,15 +98,20 @@ class NbvcExtension(ExtensionApp):
     ) -> None:
         """Make a version of the file that the server has saved just now.
 
-        Runs on the event loop, in the middle of the request: it neither waits nor raises.
+        Runs on the event loop, in the middle of the request: it neither waits nor raises. A large
+        file is copied beside the loop, if the save can wait for that.
         """
         root = Path(contents_manager.root_dir)
         copied = _copied_from()
-        self.versioning.saved_file(
-            Path(os_path),
+        file = Path(os_path)
+        take = partial(
+            self.versioning.saved_file,
+            file,
             author=author_of(CallContext.get(CallContext.JUPYTER_HANDLER)),
             copy_of=root / copied.strip("/") if copied else None,
         )
+        if not (_is_large(file) and self.ordering.do_beside(take)):
+            take()
 
     async def _on_contents_event(self, logger: Any, schema_id: str, data: dict[str, Any]) -> None:
         root = self.versioning.folders.root
@@ -114,13 +124,30 @@ class NbvcExtension(ExtensionApp):
         elif action == "delete":
             self.versioning.removed_file(path, author=author)
         elif action == "get":
-            self.versioning.opened_file(path, author=author)
+            await self._look(str(data.get("path", "")), path, author)
+
+    async def _look(self, path: str, file: Path, author: str | None) -> None:
+        """Take a file that was changed from outside, before somebody saves something else."""
+        look = partial(self.versioning.opened_file, file, author=author)
+        async with self.ordering.lock(path):  # a save that is under way takes it by itself
+            if _is_large(file):
+                await asyncio.to_thread(look)
+            else:
+                look()
 
     def _emit(self, event: events.Event) -> None:
         """Put an event on the bus, from any thread."""
         self.server.io_loop.add_callback(
             self.server.event_logger.emit, schema_id=events.SCHEMA_ID, data=event
         )
+
+
+def _is_large(file: Path) -> bool:
+    """Return whether to copy the file takes longer than the event loop should be held."""
+    try:
+        return file.suffix == NOTEBOOK_SUFFIX and file.stat().st_size > _LARGE_BYTES
+    except OSError:
+        return False
 
 
 def _copied_from() -> str | None:

@@ -122,6 +122,28 @@ async def _largest_gap(server: Server, attempt: int) -> float:
     return largest
 
 
+async def test_a_large_notebook_is_taken_beside_the_event_loop(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And before the save is answered: the next one finds a copy of its own."""
+    threads: list[str] = []
+    add = Captures.add
+
+    def note(*arguments: Any, **named: Any) -> Any:
+        threads.append(threading.current_thread().name)
+        return add(*arguments, **named)
+
+    monkeypatch.setattr(Captures, "add", note)
+    large = "x" * 4_100_000
+    for number in range(3):
+        await server.save("large.ipynb", large, f"x = {number}")
+        assert len(threads) == number + 1
+    assert threading.main_thread().name not in threads
+    await server.save("small.ipynb", "x = 1")
+    assert threads[-1] == threading.main_thread().name
+    assert await server.sources("large.ipynb") == ["x = 0", "x = 1", "x = 2"]
+
+
 @pytest.mark.parametrize("error", [OSError("disk"), RuntimeError("bug")], ids=type)
 async def test_a_save_never_fails_because_of_nbvc(
     server: Server, monkeypatch: pytest.MonkeyPatch, error: Exception
