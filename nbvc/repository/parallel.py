@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -69,14 +69,31 @@ class Parallel:
         return self._workers < 2 or getattr(self._inside, "active", False)
 
     def _submit(self, call: Callable[[], _T]) -> Future[_T]:
+        try:
+            future: Future[_T] = self._pool().submit(call)
+        except RuntimeError:  # the interpreter ends, and lets no thread begin: do it in this one
+            return _done(call)
+        return future
+
+    def _pool(self) -> ThreadPoolExecutor:
         with self._lock:
             if self._executor is None:
                 from concurrent.futures import ThreadPoolExecutor
 
                 self._executor = ThreadPoolExecutor(self._workers, "nbvc", self._enter)
-            executor: Any = self._executor
-        future: Future[_T] = executor.submit(call)
-        return future
+            return self._executor
 
     def _enter(self) -> None:
         self._inside.active = True
+
+
+def _done(call: Callable[[], _T]) -> Future[_T]:
+    """Return the result of *call*, or its error, as a thread would give it."""
+    from concurrent.futures import Future
+
+    future: Future[_T] = Future()
+    try:
+        future.set_result(call())
+    except BaseException as error:  # noqa: BLE001 - whoever waits for the result gets it
+        future.set_exception(error)
+    return future
