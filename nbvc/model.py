@@ -158,7 +158,7 @@ class Changes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where a version was taken from: a published one, a renamed one, a copy.
+    """Another version: where one was taken from (published, renamed), or what a run executed.
 
     Attributes:
         area: The area of the source.
@@ -171,6 +171,32 @@ class Source:
     key: NotebookKey
     number: int | None
     version_id: VersionId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """How a version was made by executing a notebook; it ended when the version was saved.
+
+    Attributes:
+        outcome: ``completed``, ``failed``, ``interrupted``, or ``prepared`` where nothing was to be
+            executed; later releases may know more.
+        input: The version that was executed; ``None`` where the input was no version.
+        started_at: When it began, in UTC; ``None`` where nothing was executed.
+        asked: How the input was named, as ``published``.
+        parameters: Names and values that were given, as JSON knows them.
+        left_out: Names of parameters whose values are not recorded.
+        error: What kind of error ended it, as ``ZeroDivisionError``; ``None`` where none did.
+        failed_cell: Number of the cell that raised it, from 1, in the version that was saved.
+    """
+
+    outcome: str
+    input: Source | None = None
+    started_at: datetime | None = None
+    asked: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+    error: str | None = None
+    failed_cell: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +215,7 @@ class Record:
         write_id: Random token of the save.
         changes: What changed against the parent, where it is known.
         source: Where the bytes were taken from, for published and renamed versions.
+        run: How the bytes were made, for the result of a run.
         prev: SHA-256 of the previous record, or ``None`` for the first.
         stands_for: Only in a record that was rebuilt without its original: the hash that the next
             record names as its ``prev``.
@@ -206,6 +233,7 @@ class Record:
     write_id: WriteId
     changes: Changes | None = None
     source: Source | None = None
+    run: Run | None = None
     prev: Digest | None = None
     stands_for: Digest | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -239,6 +267,7 @@ class Version:
     parent: int | None = None
     changes: Changes | None = None
     source: Source | None = None
+    run: Run | None = None
     tags: tuple[str, ...] = ()
     published: bool = False
     missing: bool = False

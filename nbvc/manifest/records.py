@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from nbvc.errors import IntegrityError
+from nbvc.manifest.executions import run_from_document, run_to_document
 from nbvc.manifest.members import changes, integer, malformed, number, text, version_id
 from nbvc.manifest.sealing import (
     FORMAT,
@@ -22,7 +23,8 @@ from nbvc.manifest.sealing import (
     seal_canonical,
     unseal,
 )
-from nbvc.model import Area, Changes, Digest, NotebookKey, Record, Source, WriteId
+from nbvc.manifest.sources import source_from_document, source_to_document
+from nbvc.model import Changes, Digest, Record, WriteId
 from nbvc.values import dataclass
 
 STRIDE, WIDE_STRIDE, WIDEST_STRIDE = 16, 256, 4096
@@ -240,6 +242,8 @@ def _to_document(record: Record) -> dict[str, Any]:
     )
     if record.source:
         document["source"] = source_to_document(record.source)
+    if record.run:
+        document["run"] = run_to_document(record.run)
     if record.stands_for:
         document["stands_for"] = record.stands_for
     return document
@@ -248,6 +252,7 @@ def _to_document(record: Record) -> dict[str, Any]:
 def _from_document(document: Mapping[str, Any]) -> Record:
     author, parent, prev = document["author"], document["parent"], document["prev"]
     source, stands_for = document.get("source"), document.get("stands_for")
+    run = document.get("run")
     return Record(
         number=number(document["number"]),
         digest=Digest(document["digest"]),
@@ -260,6 +265,7 @@ def _from_document(document: Mapping[str, Any]) -> Record:
         write_id=WriteId(text(document["write_id"])),
         changes=changes(document["changes"]),
         source=None if source is None else source_from_document(source),
+        run=None if run is None else run_from_document(run),
         prev=Digest(prev) if prev is not None else None,
         stands_for=Digest(stands_for) if stands_for is not None else None,
         extra={name: value for name, value in document.items() if name not in _KNOWN},
@@ -273,27 +279,3 @@ def _changes_to_document(found: Changes) -> dict[str, Any]:
         "cells_changed": found.cells_changed,
         "outputs_only": found.outputs_only,
     }
-
-
-def source_to_document(source: Source) -> dict[str, Any]:
-    """Return *source* as plain values."""
-    return {
-        "area": source.area.value,
-        "key": source.key,
-        "number": source.number,
-        "version_id": source.version_id,
-    }
-
-
-def source_from_document(document: Mapping[str, Any]) -> Source:
-    """Return the source that :func:`source_to_document` described.
-
-    Raises one of ``MALFORMED`` where *document* does not describe one.
-    """
-    known = document["number"]
-    return Source(
-        area=Area(document["area"]),
-        key=NotebookKey(text(document["key"])),
-        number=None if known is None else number(known),
-        version_id=version_id(document["version_id"]),
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from nbvc.manifest.records import MAX_AUTHOR_LENGTH, MAX_MESSAGE_LENGTH, RecordFile
-from nbvc.model import Changes, Data, Digest, Source, VersionId, WriteId
+from nbvc.model import Changes, Data, Digest, Run, Source, VersionId, WriteId
 from nbvc.values import dataclass
 
 
@@ -42,6 +42,7 @@ class Draft:
         parent_version_id: Its version ID, for one that may get its number in this very save.
         changes: What changed against it, where known.
         source: Where the bytes came from, for a copy.
+        run: How the bytes were made, for the result of a run.
     """
 
     data: Data
@@ -50,6 +51,7 @@ class Draft:
     parent_version_id: VersionId | None = None
     changes: Changes | None
     source: Source | None = None
+    run: Run | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -328,6 +328,7 @@ def version_of(
         parent=record.parent,
         changes=record.changes,
         source=record.source,
+        run=record.run,
         tags=tags,
         published=published,
         missing=missing,

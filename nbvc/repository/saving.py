@@ -239,6 +239,7 @@ def record_maker(draft: Draft, act: Act, version_id: VersionId) -> RecordMaker:
             write_id=act.write_id,
             changes=draft.changes,
             source=draft.source,
+            run=draft.run,
             prev=prev,
         )
 

@@ -205,6 +205,7 @@ def agrees(copy: Record, original: Record) -> bool:
     known = from_metadata(to_metadata(provenance_of(original)))
     rebuilt = replace(
         original,
+        run=None,
         author=known.author,
         message=known.message or "",
         changes=None,

@@ -205,7 +205,8 @@ def _by_key(version: Waiting) -> NotebookKey:
 
 def _deliver_one(workspace: Workspace, version: Waiting, data: Data) -> Delivered:
     outbox, repository = workspace.outbox, workspace.connect()
-    is_here = workspace.key_of(version.path) == version.key
+    # The result of a run is no file here.
+    is_here = version.run is None and workspace.key_of(version.path) == version.key
     known = workspace.index.get(version.path).known if is_here else None
     act = Act(
         author=version.author,
@@ -220,6 +221,7 @@ def _deliver_one(workspace: Workspace, version: Waiting, data: Data) -> Delivere
         parent_version_id=version.parent_version_id,
         changes=version.changes,
         source=_source(workspace, version),
+        run=version.run,
     )
     if version.sent:
         saved = repository.resume(version.key, draft, act, known, before=version.before)

@@ -27,9 +27,10 @@ from typing import Any
 
 from nbvc.durable import sync_folder
 from nbvc.errors import Conflict, IntegrityError, NbvcError, StoreUnavailable
+from nbvc.manifest.executions import run_from_document, run_to_document
 from nbvc.manifest.sealing import FORMAT, MALFORMED, format_time, parse_time, seal, unseal
 from nbvc.mapped import read_mapped
-from nbvc.model import Changes, Data, Digest, NotebookKey, VersionId, WriteId
+from nbvc.model import Changes, Data, Digest, NotebookKey, Run, VersionId, WriteId
 from nbvc.text import typed
 from nbvc.values import dataclass
 from nbvc.workspace.files import create_file, explained, make_folder, sweep, write_file
@@ -83,6 +84,7 @@ class Waiting:
         parent_write_id: Its write ID, where it waited in the outbox itself.
         origin: The notebook that it is a copy of, where it begins a history as one.
         changes: What changed against it, where known.
+        run: For the result of a run, how it was made.
         reason: Why it was not stored at once; ``None`` where that was not tried.
         own: Whether the present user put it there, so that every command may deliver it.
         file: The file that holds it.
@@ -105,6 +107,7 @@ class Waiting:
     parent_write_id: WriteId | None = None
     origin: NotebookKey | None = None
     changes: Changes | None = None
+    run: Run | None = None
     reason: Failure | None = None
     own: bool = False
     file: Path = Path()
@@ -405,6 +408,7 @@ def to_document(version: Waiting) -> dict[str, Any]:
         "parent_write_id": version.parent_write_id,
         "origin": version.origin,
         "changes": asdict(version.changes) if version.changes else None,
+        "run": run_to_document(version.run) if version.run else None,
         "reason": _from_failure(version.reason) if version.reason else None,
     }
 
@@ -412,6 +416,7 @@ def to_document(version: Waiting) -> dict[str, Any]:
 def _from_document(document: dict[str, Any], place: int, file: Path) -> Waiting:
     changes, reason = document["changes"], document["reason"]
     origin = document.get("origin")  # releases before Jupyter's did not write it
+    run = document.get("run")
     return Waiting(
         place=place,
         sent=file.suffix == _SENT,
@@ -430,6 +435,7 @@ def _from_document(document: dict[str, Any], place: int, file: Path) -> Waiting:
         parent_write_id=document["parent_write_id"],
         origin=NotebookKey(origin) if origin else None,
         changes=Changes(**changes) if changes else None,
+        run=run_from_document(run) if run else None,
         reason=_failure(reason) if reason else None,
         file=file,
     )

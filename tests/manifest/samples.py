@@ -17,6 +17,7 @@ from nbvc.model import (
     Digest,
     NotebookKey,
     Record,
+    Run,
     Source,
     VersionId,
     WriteId,
@@ -105,6 +106,20 @@ changes = st.builds(
     cells_changed=counts,
     outputs_only=st.booleans(),
 )
+words = st.text(min_size=1, max_size=80)
+runs = st.builds(
+    Run,
+    outcome=words,
+    input=st.none() | sources,
+    started_at=st.none() | moments,
+    asked=st.none() | words,
+    parameters=st.dictionaries(
+        texts, st.none() | st.booleans() | st.integers() | texts, max_size=1
+    ),
+    left_out=st.lists(texts, max_size=3).map(tuple),
+    error=st.none() | words,
+    failed_cell=st.none() | st.integers(1, 10_000),
+)
 records = st.builds(
     Record,
     number=numbers,
@@ -118,6 +133,7 @@ records = st.builds(
     write_id=texts.map(WriteId),
     changes=st.none() | changes,
     source=st.none() | sources,
+    run=st.none() | runs,
     prev=st.none() | digests,
     stands_for=st.none() | digests,
     extra=unknown_fields,

@@ -28,7 +28,7 @@ from nbvc.errors import (
     VersioningOff,
 )
 from nbvc.manifest.sealing import seal, unseal
-from nbvc.model import Area, Digest, Version
+from nbvc.model import Area, Digest, Run, Version
 from nbvc.stores.base import Overwrite
 from nbvc.workspace.cloning import clone
 from nbvc.workspace.core import Workspace
@@ -83,6 +83,18 @@ def add(workspace: Workspace, path: str, data: bytes, *, sent: bool) -> Waiting:
 def digests(versions: list[Version]) -> list[str | None]:
     """Return the digests of *versions*."""
     return [version.digest for version in versions]
+
+
+def test_a_waiting_result_of_a_run_is_delivered_as_one(workspace: Workspace) -> None:
+    """Its record says how it was made; and no file of the folder is taken to be based on it."""
+    run = Run(outcome="failed", parameters={"alpha": 0.1}, error="ZeroDivisionError")
+    waiting = add(workspace, "mine.ipynb", ONE, sent=False)
+    workspace.outbox.remove(waiting)
+    workspace.outbox.add(replace(waiting, run=run), ONE, sent=False)
+    assert [each.run for each in workspace.outbox.waiting()] == [run]
+    workspace.push()
+    assert [version.run for version in history(workspace)] == [run]
+    assert workspace.index.paths() == []
 
 
 @pytest.fixture
