@@ -31,7 +31,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "repository": BELOW_REPOSITORY,
     "workspace": BELOW_REPOSITORY | {"repository"},
     "jupyter": BELOW_REPOSITORY | {"repository", "workspace"},
-    "cli": BELOW_REPOSITORY | {"repository", "workspace"},
+    "scheduling": BELOW_REPOSITORY | {"repository", "workspace"},
+    "cli": BELOW_REPOSITORY | {"repository", "workspace", "scheduling"},
 }
 """Each layer, from the bottom, and the layers, or single modules, that it may import."""
 

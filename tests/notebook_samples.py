@@ -41,6 +41,15 @@ def notebook(*cells: dict[str, Any], minor: int = 5, **metadata: Any) -> bytes:
     return json.dumps(values, indent=1).encode()
 
 
+def runnable(*sources: str, parameters: str | None = None) -> bytes:
+    """Return a notebook that a Python kernel can run; *parameters* is a cell of its own, tagged."""
+    cells = [code(source, id=f"c{number}") for number, source in enumerate(sources)]
+    if parameters is not None:
+        cells.insert(0, code(parameters, id="parameters", metadata={"tags": ["parameters"]}))
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return notebook(*cells, kernelspec=kernel, language_info={"name": "python"})
+
+
 def old_notebook(*cells: dict[str, Any], nbformat: int = 3) -> bytes:
     """Return the bytes of a format 2 or 3 notebook."""
     values = {

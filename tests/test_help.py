@@ -18,7 +18,7 @@ from nbvc import Environment, Workspace
 from nbvc.cli.main import WELCOME, app
 from nbvc.workspace.binding import init
 from tests.moto_server import aws_variables, serve_moto
-from tests.notebook_samples import code, notebook
+from tests.notebook_samples import code, notebook, runnable
 from tests.pages import Step, run_session
 from tests.s3_server import isolate_aws_settings
 
@@ -119,7 +119,7 @@ def fill_workspace(folder: Path) -> None:
     with Workspace.open(environment=environment) as workspace:
         for name in ("mine.ipynb", "a.ipynb", "b.ipynb"):
             for number in range(3):
-                (folder / name).write_bytes(notebook(code(f"print({number})")))
+                (folder / name).write_bytes(runnable(f"print({number})"))
                 workspace.save(name)
         workspace.tag("release", "mine.ipynb", "v2")
         workspace.publish("mine.ipynb", "v2")

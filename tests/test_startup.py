@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = frozenset({"boto3", "botocore", "nbdime", "nbformat", "jsonschema", "pydantic"})
+HEAVY = frozenset(
+    {"boto3", "botocore", "nbdime", "nbformat", "jsonschema", "pydantic", "papermill", "fsspec"}
+)
 TRACE = "import time:"
 NOTEBOOK = b"""{
  "cells": [
@@ -133,3 +135,9 @@ main()
     frozen, looked = map(int, run_python("-c", code, cwd=workspace).stdout.split()[-2:])
     assert frozen > 10_000
     assert looked < 30
+
+
+def test_the_handler_for_papermill_imports_next_to_nothing(tmp_path: Path) -> None:
+    """As papermill imports it whenever it starts, whatever it reads and writes."""
+    seen = imported_by("-c", "import nbvc.scheduling.papermill_handler", cwd=tmp_path)
+    assert seen & (HEAVY | {"msgspec", "sqlite3", "filelock"}) == set()

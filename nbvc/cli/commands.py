@@ -27,6 +27,7 @@ _MODULES = {
     "ls": "sharing",
     "resolve": "sharing",
     "clone": "sharing",
+    "run": "running",
     "tag": "naming",
     "mv": "naming",
     "rm": "naming",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from nbvc.manifest.records import source_to_document
+from nbvc.manifest.executions import run_to_document
+from nbvc.manifest.sources import source_to_document
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from nbvc.repository.packing import PackReport
     from nbvc.repository.repairing import RepairReport
     from nbvc.repository.unpacking import UnpackReport
+    from nbvc.scheduling.results import SavedRun
     from nbvc.workspace.delivering import Delivery
     from nbvc.workspace.outbox import Waiting
     from nbvc.workspace.results import NotebookStatus, PublishResult, SaveResult, Status
@@ -42,6 +44,7 @@ def version(found: Version) -> dict[str, Any]:
         "missing": found.missing,
         "key": found.key,
         "source": source_to_document(found.source) if found.source else None,
+        "run": run_to_document(found.run) if found.run else None,
     }
 
 
@@ -68,6 +71,21 @@ def saved(result: SaveResult) -> dict[str, Any]:
         "parent": result.parent,
         "changes": asdict(result.changes) if result.changes else None,
         "waiting": result.waiting,
+    }
+    if result.error is not None:
+        described["error"] = result.error.to_dict()
+    return described
+
+
+def ran(result: SavedRun) -> dict[str, Any]:
+    """Return the result of a run as ``run --json`` prints it."""
+    described: dict[str, Any] = {
+        "key": result.key,
+        "number": result.number,
+        "digest": result.digest,
+        "version_id": result.version_id,
+        "waiting": result.waiting,
+        "run": run_to_document(result.run),
     }
     if result.error is not None:
         described["error"] = result.error.to_dict()

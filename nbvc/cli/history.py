@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nbvc.workspace.results import NotebookStatus, SaveResult, Status
 
 _AUTHOR_ROOM = 16  # on a terminal
-_HEADERS = ("VERSION", "DIGEST", "SAVED", "AUTHOR", "SIZE", "CHANGES", "MARKS", "MESSAGE")
+_HEADERS = ("VERSION", "DIGEST", "SAVED", "AUTHOR", "SIZE", "CHANGES", "RUN", "MARKS", "MESSAGE")
 
 
 def register(app: typer.Typer) -> None:
@@ -423,6 +423,7 @@ def _print_log(state: State, target: Target, versions: Iterable[Version]) -> Non
 def _log_rows(
     state: State, versions: Iterable[Version], now: datetime
 ) -> Iterator[tuple[str, ...]]:
+    from nbvc.cli.describing_runs import describe_run
     from nbvc.cli.output import size, when
     from nbvc.notebook import describe_changes
 
@@ -440,6 +441,7 @@ def _log_rows(
             author,
             size(version.size_bytes),
             describe_changes(version.changes),
+            describe_run(version, may_cut=relative),
             f"[{', '.join(marks)}]" if marks else "",
             printable_line((version.message or "").strip()),
         )

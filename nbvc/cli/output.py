@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ from nbvc.text import counted, printable, printable_line, without_secrets
 
 _PAGER = "less"
 _ROWS_MEASURED = 100
+_COLOUR_CODES = "\x1b\\[[0-9;]*m"
 _COLOURS = {
     "red": "31",
     "green": "32",
@@ -113,6 +115,11 @@ class Output:
         """Write a line of message beside the data, after what was written before it."""
         sys.stdout.flush()
         sys.stderr.write(printable_line(text) + "\n")
+
+    def note_lines(self, text: str) -> None:
+        """Write lines of message, without the colours that came with them."""
+        for line in re.sub(_COLOUR_CODES, "", text).splitlines():
+            self.note(line)
 
     def emit(self, value: object) -> None:
         """Write *value* as JSON."""

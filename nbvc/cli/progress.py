@@ -20,12 +20,12 @@ _SHOWN_AFTER_SECONDS = 1.0
 @contextmanager
 def progress_bar(state: State, thing: str = "notebook") -> Iterator[Callable[[int, int], None]]:
     """Give a function to call with the notebooks and bytes so far; shows them on a terminal."""
-    started = time.monotonic()
     stack = ExitStack()
+    is_due = _due(state)
     shown: list[tuple[Bar, TaskID]] = []
 
     def update(done: int, size_bytes: int) -> None:
-        if not state.output.can_ask or time.monotonic() - started < _SHOWN_AFTER_SECONDS:
+        if not is_due():
             return
         from rich.console import Console
         from rich.progress import (
@@ -54,3 +54,35 @@ def progress_bar(state: State, thing: str = "notebook") -> Iterator[Callable[[in
 
     with stack:
         yield update
+
+
+@contextmanager
+def cell_bar(state: State) -> Iterator[Callable[[int, int], None]]:
+    """Give a function to call with the cells that are done, and all; shows them on a terminal."""
+    stack = ExitStack()
+    is_due = _due(state)
+    shown: list[tuple[Bar, TaskID]] = []
+
+    def update(done: int, total: int) -> None:
+        if not is_due():
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as Bar
+
+        if not shown:
+            columns = (TextColumn("Cell"), MofNCompleteColumn(), BarColumn(), TimeElapsedColumn())
+            bar = Bar(*columns, console=Console(stderr=True), transient=True)
+            stack.enter_context(bar)
+            shown.append((bar, bar.add_task("", total=total)))
+        bar, task = shown[0]
+        bar.update(task, completed=done, total=total)
+
+    with stack:
+        yield update
+
+
+def _due(state: State) -> Callable[[], bool]:
+    """Return a function that tells whether it took so long that a person wants to see something."""
+    started = time.monotonic()
+    return lambda: state.output.can_ask and time.monotonic() - started >= _SHOWN_AFTER_SECONDS

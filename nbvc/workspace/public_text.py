@@ -24,6 +24,11 @@ _SECRET_NAME = re.compile(
 _UNUSABLE = re.compile(r"[^\w.@+-]+")
 
 
+def is_secret_name(name: str) -> bool:
+    """Return whether what is called *name* may hold a secret, as a variable ``API_KEY``."""
+    return _SECRET_NAME.search(name) is not None
+
+
 class PublicText:
     """Takes out of text what is nobody else's business.
 
@@ -59,7 +64,7 @@ def _secrets(environment: Environment) -> Iterator[tuple[re.Pattern[str], str]]:
     values = {
         value
         for name, value in environment.variables.items()
-        if len(value) >= MIN_SECRET_LENGTH and _SECRET_NAME.search(name)
+        if len(value) >= MIN_SECRET_LENGTH and is_secret_name(name)
     }
     for value in sorted(values, key=len, reverse=True):
         yield re.compile(re.escape(value)), "<hidden>"

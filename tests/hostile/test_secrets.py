@@ -61,6 +61,7 @@ ROWS: Mapping[str, tuple[str, ...]] = {
     "ls": ("ls",),
     "resolve": ("resolve", "mine.ipynb@v1"),
     "clone": ("clone", "{store}/workspace/team/nb", "copy"),
+    "run": ("run", "mine.ipynb@v1", "-p", "alpha", "0.1"),
     "tag": ("tag", "mine.ipynb@v1", "good"),
     "mv": ("mv", "mine.ipynb", "moved.ipynb"),
     "rm": ("rm", "other.ipynb"),
@@ -91,6 +92,8 @@ TYPED = (
     ("ls", "{url}"),
     ("resolve", "{url}"),
     ("clone", "{url}", "copy"),
+    ("run", "{url}"),
+    ("run", "mine.ipynb", "--output", "{url}"),
     ("tag", "{url}"),
     ("mv", "{url}", "moved.ipynb"),
     ("rm", "{url}"),
@@ -163,7 +166,7 @@ class Place:
 def header_of(file: Path) -> bytes:
     """Return what a file holds beside the bytes of notebooks."""
     data = file.read_bytes()
-    if "outbox" in file.parts:
+    if {"outbox", "runs"} & set(file.parts):
         return data.partition(b"\n")[0]
     if data in {ONE, TWO, THREE} or file.name == "index.sqlite3":
         return b""  # a cached notebook; the embedded store is looked at object by object

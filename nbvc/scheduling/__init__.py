@@ -1,0 +1,1 @@
+"""Versions as schedulers use them: runs of notebooks, and ``nbvc://`` for papermill and fsspec."""
