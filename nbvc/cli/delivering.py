@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from nbvc import looking
 from nbvc.cli.context import DryRunOption, JsonOption, State, state_of
 from nbvc.text import printable_line
 
@@ -29,6 +30,8 @@ def push(context: typer.Context, dry_run: DryRunOption = False, json: JsonOption
     Versions wait where nbvc save could not reach the store. They are delivered in the order in
     which they were saved, each once. Every other command that reaches the store does this too, but
     for versions that came with the folder: have a look first, with --dry-run.
+
+    What a killed nbvc run left is saved as well.
     """
     from nbvc.cli import describing
     from nbvc.workspace.delivering import Delivery
@@ -38,6 +41,7 @@ def push(context: typer.Context, dry_run: DryRunOption = False, json: JsonOption
         if dry_run:
             delivery = Delivery(waiting=tuple(workspace.outbox.waiting()))
         else:
+            _recover_runs(state, workspace)
             delivery = workspace.push()
             workspace.delivered.clear()  # they are told of below
         if json:
@@ -46,6 +50,15 @@ def push(context: typer.Context, dry_run: DryRunOption = False, json: JsonOption
             _report(state, workspace, delivery, dry_run=dry_run)
     if delivery.error is not None:
         raise delivery.error
+
+
+def _recover_runs(state: State, workspace: Workspace) -> None:
+    """Save what runs of notebooks left when they were killed, if there ever was a run here."""
+    if looking.is_folder(workspace.room / "runs"):
+        from nbvc.cli.running import recover_runs
+        from nbvc.scheduling.places import Place
+
+        recover_runs(state, Place(workspace.session, workspace=workspace))
 
 
 def _report(state: State, workspace: Workspace, delivery: Delivery, *, dry_run: bool) -> None:

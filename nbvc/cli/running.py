@@ -103,7 +103,7 @@ def run(
     with open_target(state, ref) as target:
         place = _place(target)
         key = _output_key(target, output)
-        _recover(state, place)
+        recover_runs(state, place)
         executed = _read(target, (target.selector or LATEST).text)
         _note_what_differs(state, target, executed)
         try:
@@ -112,7 +112,7 @@ def run(
             )
         except (RunFailed, RunInterrupted) as error:
             _report(state, target, error.saved, executed, json=json)
-            if isinstance(error, RunFailed) and error.details:
+            if isinstance(error, RunFailed) and not json:
                 state.output.note_lines(error.details)
             raise
         _report(state, target, saved, executed, json=json)
@@ -160,7 +160,8 @@ def _output_key(target: Target, output: str | None) -> NotebookKey:
     return workspace.key(output)
 
 
-def _recover(state: State, place: Place) -> None:
+def recover_runs(state: State, place: Place) -> None:
+    """Save what killed runs left, and say so; what cannot be saved is no reason to stop."""
     from nbvc.errors import NbvcError
     from nbvc.scheduling.results import recover
 

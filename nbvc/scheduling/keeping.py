@@ -8,12 +8,14 @@ workspace, or ``runs`` beside the user's settings where there is none.
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from nbvc.errors import NbvcError
 from nbvc.model import Data, WriteId
 from nbvc.repository import Act, Draft
 from nbvc.workspace.files import explained, make_folder
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from nbvc.scheduling.places import Place
 
 FOLDER = "runs"
+_log = logging.getLogger("nbvc")
 
 
 class Keeper:
@@ -44,11 +47,18 @@ class Keeper:
         self._store = kept_store(place)
 
     def begin(self, write_id: WriteId) -> KeptRun:
-        """Return a run that nobody else takes for a dead one, as long as this process lives."""
-        make_folder(self._folder, private=True)
-        lock = self._lock(write_id)
-        with explained(self._folder):
-            lock.acquire()
+        """Return a run that nobody else takes for a dead one, as long as this process lives.
+
+        Where nothing can be kept, as for an account without a home, that is said, and it goes on.
+        """
+        try:
+            make_folder(self._folder, private=True)
+            lock = self._lock(write_id)
+            with explained(self._folder):
+                lock.acquire()
+        except (NbvcError, NotImplementedError) as error:
+            _log.warning("A run that is killed would leave nothing: %s", error)
+            return UnkeptRun()
         return KeptRun(self._outbox, lock)
 
     def dead(self) -> list[tuple[KeptRun, Waiting]]:
@@ -81,7 +91,13 @@ class Keeper:
 
 
 class KeptRun:
-    """One run, held by this process."""
+    """One run, held by this process.
+
+    Attributes:
+        is_durable: Whether it survives the process.
+    """
+
+    is_durable = True
 
     def __init__(self, outbox: Outbox, lock: FileLock, states: list[Waiting] | None = None) -> None:
         self._outbox = outbox
@@ -121,6 +137,24 @@ class KeptRun:
     def release(self) -> None:
         """Let others find what is kept. Idempotent."""
         self._lock.release()
+
+
+class UnkeptRun(KeptRun):
+    """A run of which nothing is kept."""
+
+    is_durable = False
+
+    def __init__(self) -> None:
+        """Keep nothing."""
+
+    def put(self, state: Waiting, data: Data) -> None:
+        """Keep nothing."""
+
+    def drop(self) -> None:
+        """Do nothing."""
+
+    def release(self) -> None:
+        """Do nothing."""
 
 
 def kept_store(place: Place) -> str:

@@ -105,7 +105,7 @@ class NbvcHandler:
             version = place.resolve(address.key, address.version)
             data = place.repository.read(version)
         read = Input(version=version, asked=address.version.text, data=data)
-        self._inputs[path] = read
+        self._read.last = (path, read)
         return data.decode()
 
     def write(self, buf: str, path: str) -> None:
@@ -177,13 +177,13 @@ class NbvcHandler:
             except NbvcError as error:
                 _log.error("%s", error.message)
 
-    @property
-    def _inputs(self) -> dict[str, Input]:
-        """What this thread has read; papermill reads, and begins to write, in one thread."""
-        if not hasattr(self._read, "inputs"):
-            self._read.inputs = {}
-        inputs: dict[str, Input] = self._read.inputs
-        return inputs
+    def _read_before(self, path: str | None) -> Input | None:
+        """Return what this thread read last, if that was *path*.
+
+        papermill reads, and begins to write, in one thread.
+        """
+        read_path, read = getattr(self._read, "last", (None, None))
+        return read if path is not None and path == read_path else None
 
     def _begin(self, path: str, progress: Progress) -> _UnderWay:
         from nbvc.scheduling.places import Place
@@ -199,7 +199,7 @@ class NbvcHandler:
             recover(place)
         except NbvcError as error:  # it is kept, and does not hold up this one
             _log.warning("What an earlier run has left could not be saved: %s", error.message)
-        executed = self._inputs.pop(progress.input_path or "", None)
+        executed = self._read_before(progress.input_path)
         return _UnderWay(place, ResultWriter(place, key, executed))
 
 

@@ -132,6 +132,7 @@ class ResultWriter:
         assert self._last is not None
         data, progress = self._last
         state = self._state(data, progress, outcome or progress.outcome, error=error)
+        state = replace(state, changes=self._changes(data) if state.parent else None)
         return save_state(self._place, self._kept, state, data)
 
     def _state(
@@ -149,7 +150,6 @@ class ResultWriter:
             error=progress.error or (error[:MAX_WORD_LENGTH] if error else None),
             failed_cell=progress.failed_cell,
         )
-        parent, changes = self._parent(data)
         return Waiting(
             store=kept_store(self._place),
             key=self._key,
@@ -161,8 +161,7 @@ class ResultWriter:
             saved_at=self._place.session.environment.now(),
             write_id=self._act.write_id,
             before=0,
-            parent=parent,
-            changes=changes,
+            parent=self._parent,
             run=run,
         )
 
@@ -171,18 +170,22 @@ class ResultWriter:
         workspace = self._place.workspace
         return self._key.removeprefix(f"{workspace.namespace}/") if workspace else self._key
 
-    def _parent(self, data: bytes) -> tuple[int | None, Changes | None]:
-        """Return the parent, and what changed against it, where the input has the same key."""
+    @property
+    def _parent(self) -> int | None:
+        """The number of the input, where the result becomes a version of the same notebook."""
         executed = self._executed
-        if executed is None or executed.version.key != self._key:
-            return None, None
-        if executed.version.area is not Area.WORKSPACE or executed.version.number is None:
-            return None, None
-        changes = None
-        with suppress(InvalidNotebook):
-            old = read_outline(executed.data, name=self._key)
-            changes = compare(old, read_outline(data, name=self._key))
-        return executed.version.number, changes
+        if executed is None or executed.version.area is not Area.WORKSPACE:
+            return None
+        return executed.version.number if executed.version.key == self._key else None
+
+    def _changes(self, data: bytes) -> Changes | None:
+        """Return what the run changed in its input, which is the parent."""
+        assert self._executed is not None
+        try:
+            old = read_outline(self._executed.data, name=self._key)
+            return compare(old, read_outline(data, name=self._key))
+        except InvalidNotebook:
+            return None
 
 
 def save_state(place: Place, kept: KeptRun, state: Waiting, data: Data) -> SavedRun:
@@ -196,8 +199,9 @@ def save_state(place: Place, kept: KeptRun, state: Waiting, data: Data) -> Saved
         saved = _save_or_defer(place, state, data)
     except NbvcError as error:
         kept.release()
-        error.message += " What ran is kept on this disk, and the next run here saves it."
-        error.args = (error.message,)
+        if kept.is_durable:
+            error.message += " What ran is kept on this disk, and the next run here saves it."
+            error.args = (error.message,)
         raise
     except BaseException:
         kept.release()

@@ -377,10 +377,36 @@ def test_what_somebody_else_left_is_not_saved(opened: Workspace, half_written: l
     assert list((opened.folder / ".nbvc" / "runs").glob("0*"))
 
 
-def test_a_result_that_cannot_be_kept_is_an_error_at_once(
-    opened: Workspace, half_written: list[str]
+def test_push_saves_what_a_killed_run_left(halving: CommandLine, half_written: list[str]) -> None:
+    """Whoever does not run again, and wants to see how far it came."""
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    subprocess.run([*half_written, "kill"], env=environment, check=False)
+    pushed = halving("push")
+    assert pushed.stderr == "Saved what an earlier run left: team/out.ipynb v1.\n"
+    assert "interrupted" in halving("log", "out.ipynb").stdout
+    assert halving("push").stderr == ""
+
+
+def test_where_nothing_can_be_kept_a_run_goes_on(
+    opened: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Rather than after hours of work."""
+    """As in a container without a home that can be written to; that is said."""
     (opened.folder / ".nbvc" / "runs").write_text("no folder")
+    run()
+    assert [made_by(each).outcome for each in results(opened)] == ["completed"]
+    assert "A run that is killed would leave nothing" in caplog.text
+
+
+def test_a_disk_that_fails_is_an_error_at_once(opened: Workspace, half_written: list[str]) -> None:
+    """Rather than after hours of work."""
+    first, second = Path(half_written[-1]).read_text().splitlines()
+    here = NbvcHandler()
+    here.write(first, OUTPUT)
+    runs = opened.folder / ".nbvc" / "runs"
+    runs.rename(runs.with_name("gone"))
+    runs.write_text("no folder")
     with pytest.raises(NbvcError):
-        NbvcHandler().write(Path(half_written[-1]).read_text().splitlines()[0], OUTPUT)
+        here.write(second, OUTPUT)
+    runs.unlink()
+    here.finish_all()
+    assert b"second" in opened.read(results(opened)[0])
