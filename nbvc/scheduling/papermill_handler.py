@@ -174,8 +174,8 @@ class NbvcHandler:
         for run in (run for run in runs if run.writer.progress is not None):
             try:
                 _tell(run.finish())
-            except NbvcError as error:
-                _log.error("%s", error.message)
+            except (NbvcError, RuntimeError) as error:  # no thread can begin any more
+                _log.error("A result is kept on this disk, for the next run: %s", error)
 
     def _read_before(self, path: str | None) -> Input | None:
         """Return what this thread read last, if that was *path*.
@@ -186,6 +186,8 @@ class NbvcHandler:
         return read if path is not None and path == read_path else None
 
     def _begin(self, path: str, progress: Progress) -> _UnderWay:
+        import concurrent.futures.thread  # noqa: F401 - as the interpreter ends it would fail
+
         from nbvc.scheduling.places import Place
         from nbvc.scheduling.results import ResultWriter, recover
 

@@ -92,6 +92,16 @@ def test_a_url_is_run_without_a_workspace(halving: CommandLine, tmp_path: Path) 
     assert areas == ["published", "workspace"]
 
 
+def test_any_name_of_a_notebook_is_run(halving: CommandLine) -> None:
+    """Papermill would put parameters where braces are."""
+    name = "we{n}rd 100%.ipynb"
+    halving.write(name, HALVE)
+    halving("save")
+    halving("run", name, "-p", "n", "1")
+    (logged,) = halving("log", "we{n}rd 100%.run.ipynb", "--json").json
+    assert logged["run"]["input"]["key"] == f"team/{name}"
+
+
 def test_parameters_come_from_files_and_from_what_is_typed(halving: CommandLine) -> None:
     """What is typed wins; ``--raw`` keeps text that looks like a number."""
     halving.write("p.yaml", b"n: 4\nregion: eu\n")
