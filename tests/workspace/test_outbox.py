@@ -104,7 +104,8 @@ def stranger(workspace: Workspace, store: SwitchedStore) -> SwitchedStore:
     store.off()
     save(workspace, "mine.ipynb", ONE, "trust me")
     config.with_name(KEY_FILE).unlink()
-    workspace.__dict__.pop("outbox")
+    for name in ("outbox", "owner"):
+        workspace.__dict__.pop(name)
     store.on()
     return store
 
@@ -159,7 +160,7 @@ def test_without_a_place_for_a_key_versions_wait_for_push(
 ) -> None:
     """A home that cannot be written to costs no save."""
     key = workspace.session.environment.user_config_file.with_name(KEY_FILE)
-    key.parent.mkdir(parents=True, exist_ok=True)
+    key.unlink()  # the one of init
     key.mkdir()
     store.off()
     assert save(workspace, "mine.ipynb", ONE).needs_push
