@@ -33,6 +33,9 @@ REFS = {
     "unpacked.ipynb": ("latest", "plain-again", "v1"),
     "thinned.ipynb": ("latest", "to-keep"),
     "sub/cold.ipynb": ("latest", "v1", "v3"),
+    "Untitled.ipynb": ("v1", "v2"),
+    "named-2.ipynb": ("latest", "v2"),
+    "runs/nightly.ipynb": ("latest",),
 }
 
 
@@ -161,7 +164,7 @@ def _version(repository: Repository, version: Version) -> dict[str, Any]:
         readable = True
     except VersionNotFound:
         readable = False
-    changes, source = version.changes, version.source
+    changes, source, run = version.changes, version.source, version.run
     return {
         "number": version.number,
         "digest": version.digest,
@@ -179,6 +182,8 @@ def _version(repository: Repository, version: Version) -> dict[str, Any]:
             changes.outputs_only,
         ],
         "source": source and [source.area.value, source.key, source.number, source.version_id],
+        "run": run
+        and [run.outcome, run.asked, dict(run.parameters), list(run.left_out), run.error],
         "tags": list(version.tags),
         "published": version.published,
         "missing": version.missing,

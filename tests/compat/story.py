@@ -14,13 +14,24 @@ from nbvc.environment import Environment
 from nbvc.manifest.layout import entry_key
 from nbvc.manifest.metadata import Provenance, to_metadata
 from nbvc.manifest.records import RecordFile, encode, record_hash
-from nbvc.model import Area, Changes, Digest, NotebookKey, Record, VersionId, WriteId
+from nbvc.model import (
+    Area,
+    Changes,
+    Digest,
+    NotebookKey,
+    Record,
+    Run,
+    Source,
+    VersionId,
+    WriteId,
+)
 from nbvc.repository import Act, Draft, Repository
 from nbvc.repository.lock import Lock
 from nbvc.repository.settings import prepare, set_lock
 from nbvc.repository.states import change_state
 from nbvc.repository.thinning import KeepRules
 from nbvc.stores.base import WRITE_ID, Create, LockMode, Overwrite, Store
+from nbvc.workspace.accepting import capture, capture_found, note_move, note_removal
 from nbvc.workspace.binding import init
 from tests.notebook_samples import code, markdown, notebook, old_notebook, stream
 from tests.stores.switching import SwitchedStore
@@ -37,6 +48,7 @@ MESSAGES = (
 )
 LONG = "a message that is too long for the metadata of an object, " * 16
 FORGOTTEN = (("thinned.ipynb", 1), ("thinned.ipynb", 3))
+USED_BEFORE = ("Untitled.ipynb", 1)
 WAITING = ("weather.ipynb", "back.ipynb")
 AUTHORS = ("Kyle Kelley", "Zoë & Co", "山田 花子", "O'Brien <o@example.org>")
 
@@ -94,7 +106,11 @@ class Story:
         self._unpacked()
         self._forgotten()
         self._packed_and_renamed()
+        self._used_again()
+        self._copied()
+        self._run()
         self._waiting()
+        self._captured()
 
     def save(self, path: str, data: bytes, message: str = "", author: str = AUTHORS[0]) -> None:
         """Write a file and save it."""
@@ -249,6 +265,60 @@ class Story:
         self._pack("cold.ipynb")
         with self._workspace() as workspace:
             workspace.rename("cold.ipynb", "sub/cold.ipynb")
+
+    def _used_again(self) -> None:
+        """A name that another notebook had before it was renamed, as Jupyter's Untitled.ipynb."""
+        for name in ("named-1.ipynb", "named-2.ipynb"):
+            self.save("Untitled.ipynb", notebook(code(name)), f"before it was {name}")
+            with self._workspace() as workspace:
+                workspace.rename("Untitled.ipynb", name)
+        # Its log is that of the second one alone.
+        self.told = [each for each in self.told if (each.path, each.number) != USED_BEFORE]
+
+    def _copied(self) -> None:
+        """A copy, which names its origin."""
+        data = notebook(code("back"))
+        (self.folder / "back-Copy1.ipynb").write_bytes(data)
+        with self._workspace() as workspace:
+            capture(workspace, "back-Copy1.ipynb", copy_of="back.ipynb", message="a copy")
+            (delivered,) = workspace.deliver().delivered
+        assert delivered.record.source is not None
+        self._tell("back-Copy1.ipynb", 1, data, AUTHORS[0], "a copy")
+
+    def _run(self) -> None:
+        """What a run made: its input, its parameters, and the cell in which it failed."""
+        self.save("nightly.ipynb", notebook(code("day = 1")), "to be run")
+        with self._workspace() as workspace:
+            version = workspace.resolve("nightly.ipynb", "v1")
+            data = notebook(code("day = 7"), code("1 / 0"))
+            run = Run(
+                outcome="failed",
+                input=Source(
+                    area=version.area, key=version.key, number=1, version_id=version.version_id
+                ),
+                started_at=self.environment.now(),
+                asked="latest",
+                parameters={"day": 7, "name": "雨", "list": [1.5, None, True]},
+                left_out=("api_token",),
+                error="ZeroDivisionError",
+                failed_cell=2,
+            )
+            draft = Draft(data=data, digest=Digest.of(data), parent=None, changes=None, run=run)
+            act = self._act(AUTHORS[2], "run of nightly.ipynb")
+            known = workspace.repository.save(workspace.key("runs/nightly.ipynb"), draft, act)
+        number = known.file.record.number
+        self._tell("runs/nightly.ipynb", number, data, AUTHORS[2], "run of nightly.ipynb")
+
+    def _captured(self) -> None:
+        """What Jupyter saved, found, renamed and removed, and nobody has looked at."""
+        with self._workspace(AUTHORS[3]) as workspace:
+            for name, take in (("fork.ipynb", capture), ("foreign.ipynb", capture_found)):
+                data = notebook(code(f"# in Jupyter: {name}"))
+                (self.folder / name).write_bytes(data)
+                take(workspace, name)
+                self._tell(name, None, data, AUTHORS[3], "")
+            note_move(workspace, "never-saved.ipynb", "still-not-saved.ipynb")
+            note_removal(workspace, "removed.ipynb")
 
     def _several(self, path: str, number: int, first: int = 1) -> None:
         """Save so many versions, which differ little."""

@@ -152,7 +152,7 @@ def test_every_version_is_read_as_it_was_written(folder: Path, expected: Any, st
 
 def assert_same(version: Version, each: Any, *, has_time: bool) -> None:
     """Check that *version* says all that was written down of it."""
-    changes, source = version.changes, version.source
+    changes, source, run = version.changes, version.source, version.run
     assert version.number == each["number"]
     assert version.digest == each["digest"]
     assert version.version_id == each["version_id"]
@@ -170,6 +170,9 @@ def assert_same(version: Version, each: Any, *, has_time: bool) -> None:
             changes.cells_changed,
             changes.outputs_only,
         ]
+    )
+    assert each.get("run") == (
+        run and [run.outcome, run.asked, dict(run.parameters), list(run.left_out), run.error]
     )
     assert each["source"] == (
         source and [source.area.value, source.key, source.number, source.version_id]

@@ -94,7 +94,7 @@ def test_clone_writes_the_latest_of_all(frozen: CommandLine, expected: Any, tmp_
         path.relative_to(tmp_path / "copy").as_posix(): Digest.of(path.read_bytes())
         for path in (tmp_path / "copy").rglob("*.ipynb")
     }
-    removed = {"rain.ipynb", "cold.ipynb", "removed.ipynb"}  # renamed away, and removed
+    removed = {"rain.ipynb", "cold.ipynb", "Untitled.ipynb", "removed.ipynb"}  # or renamed away
     assert cloned.keys() == expected["notebooks"]["workspace"].keys() - removed
     for path, versions in expected["notebooks"]["workspace"].items():
         if path in cloned and versions[0]["digest"]:

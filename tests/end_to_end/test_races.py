@@ -14,13 +14,15 @@ from nbvc.repository.settings import decode, read_settings
 from nbvc.stores.base import Capabilities, Store
 from nbvc.stores.local import LocalStore
 from tests.command_line import CommandLine
-from tests.end_to_end.racing import KEY, SAVES, WRITERS, Race
+from tests.end_to_end.racing import FEW_SAVES, KEY, SAVES, WRITERS, Race
 from tests.s3_server import connect, real_endpoint, server_name
 from tests.stores.wire import Request, forward, serving
 
 pytestmark = pytest.mark.timeout(600)
 
-TOTAL = WRITERS * SAVES
+on_a_server = pytest.mark.parametrize(
+    "saves", [FEW_SAVES, pytest.param(SAVES, marks=pytest.mark.slow)]
+)
 CONDITIONS = {"if-none-match", "if-match"}
 NO_GATEWAY = {
     "ceph": "Ceph checks signatures, which cover the conditions: none can be dropped on the way",
@@ -28,14 +30,15 @@ NO_GATEWAY = {
 }
 
 
-def race(cli: CommandLine, url: str, store: Store) -> None:
+def race(cli: CommandLine, url: str, store: Store, saves: int) -> None:
     """Let all save, read, list and check at once; see that nothing was lost, doubled or half there.
 
     Acknowledged saves, numbers, log and bytes agree; readers failed at nothing that they saw; no
     check raised an alarm meanwhile, and at last nothing is left without a record.
     """
-    outcome = Race(url, cli.variables)
-    assert [saved["number"] for saved in outcome.saved] == list(range(TOTAL, 0, -1))
+    total = WRITERS * saves
+    outcome = Race(url, cli.variables, saves=saves)
+    assert [saved["number"] for saved in outcome.saved] == list(range(total, 0, -1))
     log = cli("log", f"{url}/workspace/{KEY}", "--json").json
     assert [
         {name: v[name] for name in ("number", "parent", "digest")} for v in log
@@ -46,7 +49,7 @@ def race(cli: CommandLine, url: str, store: Store) -> None:
         for version in repository.log(NotebookKey(KEY)):
             assert Digest.of(repository.read(version)) == version.digest
     found = cli("check", url, "--read-data", "--json").json
-    assert (found["errors"], found["versions_read"]) == (0, TOTAL)
+    assert (found["errors"], found["versions_read"]) == (0, total)
     assert [each for each in found["findings"] if each["kind"] == "unindexed-version"] == []
     for kind, counts in outcome.readers.items():
         assert counts["rounds"] > 1, kind
@@ -76,19 +79,23 @@ def test_processes_that_race_on_the_embedded_store_lose_nothing(
     """200 acknowledged saves are v1 to v200, and a reader can fetch all that it sees."""
     folder = tmp_path / "shared"
     cli("init", folder)
-    race(cli, folder.as_uri(), LocalStore(folder))
+    race(cli, folder.as_uri(), LocalStore(folder), SAVES)
 
 
 @pytest.mark.real_s3
-def test_processes_that_race_on_a_real_server_lose_nothing(cli: CommandLine) -> None:
+@on_a_server
+def test_processes_that_race_on_a_real_server_lose_nothing(cli: CommandLine, saves: int) -> None:
     """The same on S3: with conditional writes, or without them where the server has none."""
     endpoint = real_endpoint()
     url, _ = make_bucket(cli, endpoint)
-    race(cli, url, connect(endpoint, bucket=bucket_of(url), root="team"))
+    race(cli, url, connect(endpoint, bucket=bucket_of(url), root="team"), saves)
 
 
 @pytest.mark.real_s3
-def test_processes_that_race_where_conditions_are_ignored_lose_nothing(cli: CommandLine) -> None:
+@on_a_server
+def test_processes_that_race_where_conditions_are_ignored_lose_nothing(
+    cli: CommandLine, saves: int
+) -> None:
     """A gateway drops every condition and passes the 200 on: init notices, and nothing is lost."""
     endpoint = real_endpoint()
     if server_name() in NO_GATEWAY:
@@ -102,4 +109,4 @@ def test_processes_that_race_where_conditions_are_ignored_lose_nothing(cli: Comm
     with serving(without_conditions) as gateway:
         url, found = make_bucket(cli, gateway.url)
         assert found == Capabilities(conditional_create=False, conditional_replace=False)
-        race(cli, url, connect(endpoint, bucket=bucket_of(url), root="team"))
+        race(cli, url, connect(endpoint, bucket=bucket_of(url), root="team"), saves)
