@@ -20,7 +20,7 @@ from nbvc.model import Data, WriteId
 from nbvc.repository import Act, Draft
 from nbvc.workspace.files import explained, make_folder
 from nbvc.workspace.outbox import Outbox, Waiting
-from nbvc.workspace.owning import KEY_FILE, Owner
+from nbvc.workspace.owning import owner_of
 from nbvc.workspace.settings import CONTROL_FOLDER
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ class Keeper:
         folder = place.session.folder
         beside = environment.user_config_file.parent if folder is None else folder / CONTROL_FOLDER
         self._folder: Path = beside / FOLDER
-        owner = Owner(environment.user_config_file.with_name(KEY_FILE), environment.new_write_id)
-        self._outbox = Outbox(self._folder, owner)
+        self._outbox = Outbox(self._folder, owner_of(environment))
         self._store = kept_store(place)
 
     def begin(self, write_id: WriteId) -> KeptRun:

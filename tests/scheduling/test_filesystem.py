@@ -231,7 +231,9 @@ def test_another_folder_has_another_store(
         fs.ls("")
     filled("init", "--namespace", "team", cwd=other)
     assert fs.ls("") == []
-    monkeypatch.setenv("NBVC_STORE", (filled.folder / ".nbvc" / "store").as_uri())
+    url = (filled.folder / ".nbvc" / "store").as_uri()
+    assert fsspec.filesystem("nbvc", store=url).cat_file(MINE) == TWO
+    monkeypatch.setenv("NBVC_STORE", url)
     assert fs.cat_file(MINE) == TWO
 
 

@@ -50,8 +50,8 @@ def test_a_run_is_one_version_though_papermill_writes_often(
     assert len(writes) > 5
     made = made_by(version)
     assert (made.outcome, made.parameters, made.asked) == ("completed", {"n": 3}, "latest")
-    assert made.input is not None
     assert made.input == opened_source(opened, "v1")
+    assert (version.parent, version.changes) == (None, None)
     assert made.started_at is not None
     assert made.started_at <= version.saved_at
     assert outputs(opened, version)[-1] == "2.0\n"

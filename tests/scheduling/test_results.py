@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 
 from nbvc.errors import AccessDenied, OutcomeUnknown
-from nbvc.model import NotebookKey
+from nbvc.model import Digest, NotebookKey
 from nbvc.refs import LATEST
+from nbvc.repository import Draft
 from nbvc.scheduling.papermill_files import read_progress
 from nbvc.scheduling.places import Place
 from nbvc.scheduling.results import ResultWriter, SavedRun, recover
 from nbvc.stores.base import NOTEBOOK_TYPE, Overwrite
 from nbvc.workspace.core import Workspace
+from nbvc.workspace.owning import KEY_FILE
 from tests.notebook_samples import code, notebook, runnable
 from tests.stores.counting import CountingStore
 from tests.stores.switching import SwitchedStore
@@ -96,16 +98,38 @@ def test_a_result_waits_behind_what_waits_already(
     assert [version.run for version in versions] == [second.run, first.run]
 
 
+def test_nothing_overtakes_what_somebody_else_put_there(
+    workspace: Workspace, store: SwitchedStore
+) -> None:
+    """Only a push delivers that, and only a push what waits behind it."""
+    store.off()
+    run(workspace, written(1))
+    store.on()
+    workspace.session.environment.user_config_file.with_name(KEY_FILE).unlink()
+    del workspace.outbox, workspace.owner  # as for another process
+    second = run(workspace, written(2))
+    assert second.waiting
+    assert second.error is not None
+    assert "goes first" in second.error.message
+    workspace.push()
+    versions = workspace.repository.log(NotebookKey("team/out.ipynb"))
+    assert [workspace.read(version) for version in versions] == [written(2), written(1)]
+
+
 def test_a_reply_that_is_lost_makes_no_second_version(
     workspace: Workspace, store: SwitchedStore
 ) -> None:
-    """What waits is known by its write ID."""
+    """What waits is known by its write ID, also where somebody saved on top of it meanwhile."""
+    key = NotebookKey("team/out.ipynb")
+    run(workspace, written(0))
     store.off(OutcomeUnknown("No reply came."), only="put", replies_lost=True)
     assert run(workspace, written(1)).waiting
     store.on()
+    draft = Draft(data=written(2), digest=Digest.of(written(2)), parent=None, changes=None)
+    workspace.connect().save(key, draft, workspace.session.act())
     workspace.push()
-    (version,) = workspace.repository.log(NotebookKey("team/out.ipynb"))
-    assert version.run is not None
+    versions = list(workspace.repository.log(key))
+    assert sorted(map(workspace.read, versions)) == sorted(map(written, range(3)))
 
 
 def test_what_the_store_refuses_is_kept_on_this_disk(
