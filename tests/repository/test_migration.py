@@ -25,7 +25,7 @@ from nbvc.errors import (
 from nbvc.manifest.layout import entry_key
 from nbvc.manifest.metadata import from_metadata, to_metadata
 from nbvc.manifest.records import record_hash
-from nbvc.model import Area, Changes, Digest, NotebookKey, Record, Version, VersionId, WriteId
+from nbvc.model import Area, Changes, Digest, NotebookKey, Record, Run, Version, VersionId, WriteId
 from nbvc.refs import parse_selector
 from nbvc.repository import Act, Draft, Repository
 from nbvc.repository.migration import MigrationReport, Progress, migrate
@@ -34,10 +34,11 @@ from nbvc.repository.records import Manifest
 from nbvc.repository.repeats import adoption_id
 from nbvc.repository.settings import prepare
 from nbvc.repository.states import change_state, newest_state_number
-from nbvc.repository.stays import Appender, provenance_of, read_up
+from nbvc.repository.stays import Appender, agrees, provenance_of, read_up
 from nbvc.repository.traffic import Stopped, Traffic, read_ahead
 from nbvc.stores.base import Blob, Capabilities, Overwrite, Store, Stored
 from nbvc.stores.local import LocalStore
+from tests.manifest import samples
 from tests.s3_server import isolate_aws_settings, new_bucket
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus" / "handson-ml.tar.xz"
@@ -813,3 +814,13 @@ def test_a_real_notebook_arrives_byte_for_byte(bucket: Repository, tmp_path: Pat
     migrate(bucket, back, prefix="ada/")
     assert len(log(source, MINE)) == 8
     assert log(back, MINE) == log(source, MINE)
+
+
+def test_a_result_of_a_run_that_was_adopted_in_the_target_counts_as_copied() -> None:
+    """Its object says nothing of the run; what it does say must be the same."""
+    run = Run(outcome="completed", parameters={"alpha": 0.1})
+    original = samples.record(run=run)
+    adopted = replace(original, run=None, changes=None)
+    assert agrees(adopted, original)
+    assert not agrees(replace(adopted, message="another"), original)
+    assert not agrees(replace(original, run=replace(run, outcome="failed")), original)

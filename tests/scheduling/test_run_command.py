@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -100,6 +102,24 @@ def test_any_name_of_a_notebook_is_run(halving: CommandLine) -> None:
     halving("run", name, "-p", "n", "1")
     (logged,) = halving("log", "we{n}rd 100%.run.ipynb", "--json").json
     assert logged["run"]["input"]["key"] == f"team/{name}"
+
+
+def test_a_history_of_runs_can_be_moved_and_repaired(halving: CommandLine, tmp_path: Path) -> None:
+    """Its records stay what they are, and no repair takes a result for the copy of its input."""
+    halving("run", "-p", "n", "3")
+    halving("run", "-p", "n", "0", exit_code=1)
+    before = [each["run"] for each in halving("log", "halve.run.ipynb", "--json").json]
+    halving("migrate", (tmp_path / "moved").as_uri())
+    after = halving("log", "halve.run.ipynb", "--json").json
+    assert [each["run"] for each in after] == before
+    assert halving("check", "--read-data", "--json").json["findings"] == []
+    assert halving("repair", "--json").json["mendings"] == []
+    with closing(sqlite3.connect(tmp_path / "moved" / "index.sqlite3")) as database:
+        metadata = database.execute(
+            "SELECT metadata FROM versions WHERE key = 'workspace/team/halve.run.ipynb'"
+        ).fetchall()
+    assert len(metadata) == 2
+    assert "source" not in str(metadata)
 
 
 def test_parameters_come_from_files_and_from_what_is_typed(halving: CommandLine) -> None:
