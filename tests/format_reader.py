@@ -104,7 +104,8 @@ def read_state(bucket: Bucket, area: str, key: str) -> Document | None:
 def read_versions(bucket: Bucket, area: str, key: str) -> list[Document]:
     """Return the records of a notebook through all its names, from v1 on, all rules checked.
 
-    Numbers that a state calls gone need no bytes; those that it calls forgotten are left out.
+    Numbers that a state calls gone need no bytes; those that it calls forgotten are left out, and
+    of those that another notebook has too, all that have no tag here.
     """
     state = read_state(bucket, area, key)
     gone = state.get("gone", []) if state else []
@@ -134,7 +135,14 @@ def read_versions(bucket: Bucket, area: str, key: str) -> list[Document]:
                 forgotten.add(number)
             elif not within(number, gone):
                 check_bytes(bucket, area, segment["key"], record, home)
-    return [record for record in found if record["number"] not in forgotten]
+    others = state.get("shared", []) if state else []
+    tagged = state["tags"].values() if state else ()
+    return [
+        record
+        for record in found
+        if record["number"] not in forgotten
+        and (record["number"] in tagged or not within(record["number"], others))
+    ]
 
 
 def within(number: int, runs: Sequence[Sequence[int]]) -> bool:
@@ -199,7 +207,8 @@ def check_bytes(bucket: Bucket, area: str, key: str, record: Document, state: Do
     cut = message.removesuffix("...")
     need(message == record["message"] or record["message"].startswith(cut), "nbvc-message")
     source = record.get("source")
-    if source is not None:
+    is_copy = area == "workspace" and record["number"] == 1  # which its object does not say
+    if source is not None and not is_copy:
         need(metadata["nbvc-source-version-id"] == source["version_id"], "nbvc-source-version-id")
 
 

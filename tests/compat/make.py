@@ -1,4 +1,4 @@
-"""Freeze a store that today's code writes: ``python -m tests.compat.make v2``.
+"""Freeze a store that today's code writes: ``python -m tests.compat.make v3``.
 
 Run it for a new format only, never again for one that was released; see the README here.
 """

@@ -34,10 +34,11 @@ from tests.s3_server import REGION, connect, isolate_aws_settings
 FROZEN = {
     "v1": "5c396de669bdf907eea026344099dbc4609de41336d1de462fb81f954a248060",
     "v2": "1d066a69accd0080d862e5ae01032279d5a6b9d62f2ce470f007051ca1df80d7",
+    "v3": "899d479efd9bba1df250fab9b23521e81cdceabb8879bdb19cadddf0454c328f",
 }
 """Digest of the list of digests of each folder."""
 
-MAX_BYTES = 300_000
+MAX_BYTES = 350_000
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 SCOPE = Scope(now=NOW)
 ACT = Act(author="ada", message="", now=NOW, write_id=WriteId("w" * 22))
@@ -47,7 +48,7 @@ NOTES = [
     ("mended.ipynb", "rebuilt-record", 1),
     ("unindexed.ipynb", "unindexed-version", None),
 ]
-KNOWN_NOTES = {"v1": NOTES, "v2": NOTES}
+KNOWN_NOTES = {"v1": NOTES, "v2": NOTES, "v3": NOTES}
 """All that ``check`` has to say of each."""
 
 folders = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

@@ -445,3 +445,21 @@ def test_what_is_to_be_renamed_by_command_waits_for_what_was_captured(
     saved(workspace, "old.ipynb", ONE)
     workspace.rename("old.ipynb", "new.ipynb")
     assert history(workspace, "new.ipynb") == [ONE, ONE]
+
+
+def test_a_copy_under_a_name_that_was_removed_goes_on_with_its_numbers(
+    workspace: Workspace,
+) -> None:
+    """Its origin is named all the same, and nobody takes it for a renamed notebook."""
+    save(workspace, "a.ipynb", ONE)
+    saved(workspace, "a-Copy1.ipynb", ONE, copy_of="a.ipynb")
+    (workspace.folder / "a-Copy1.ipynb").unlink()
+    note_removal(workspace, "a-Copy1.ipynb")
+    save(workspace, "a.ipynb", TWO)
+    saved(workspace, "a-Copy1.ipynb", TWO, copy_of="a.ipynb")
+    workspace.deliver()
+    newest, oldest = workspace.log("a-Copy1.ipynb")
+    assert (newest.number, newest.source and newest.source.number) == (2, 2)
+    assert (oldest.number, oldest.source and oldest.source.number) == (1, 1)
+    assert list(workspace.check(read_data=True)) == []
+    assert list(workspace.repair()) == []
