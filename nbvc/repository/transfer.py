@@ -398,11 +398,20 @@ class Transfer:
             self._target_key,
             data,
             mode=Overwrite(),
-            metadata=to_metadata(provenance_of(draft)),
+            metadata=to_metadata(provenance_of(self._as_its_object_says(draft))),
             content_type=NOTEBOOK_TYPE,
             **self._route.target.locking(self.area),
         )
         return stored.version_id
+
+    def _as_its_object_says(self, draft: Record) -> Record:
+        """Return *draft* without the origin of a copy: only of renames do the objects say theirs.
+
+        By that, a lost link between two names is found again.
+        """
+        is_rename = any(stay.before and stay.first == draft.number for stay in self.stays)
+        is_copy = self.area is Area.WORKSPACE and not is_rename
+        return replace(draft, source=None) if is_copy else draft
 
     def _record(self, index: int, record: Record, before: Digest | None, *, written: bool) -> None:
         try:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from nbvc.errors import Conflict, InvalidKey, NotebookNotFound, StoreUnavailable
+from nbvc.manifest.metadata import from_metadata
 from nbvc.model import Area
 from nbvc.workspace import captures as captures_module
 from nbvc.workspace.accepting import (
@@ -22,6 +23,7 @@ from nbvc.workspace.accepting import (
     note_removal,
 )
 from nbvc.workspace.core import Workspace
+from nbvc.workspace.migrating import migrate_workspace
 from tests.notebook_samples import code, notebook
 from tests.stores.counting import CountingStore
 from tests.stores.switching import SwitchedStore
@@ -428,6 +430,32 @@ def test_a_copy_begins_a_history_that_names_its_origin(workspace: Workspace) -> 
     assert first.source.number == 2
     assert second.source is None
     assert [finding.kind for finding in workspace.check(read_data=True)] == []
+
+
+def test_a_copy_that_moves_to_another_store_is_no_renamed_notebook(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    """Its record names its origin there too, and its object does not: that is how renames do it."""
+    save(workspace, "a.ipynb", ONE)
+    saved(workspace, "a-Copy1.ipynb", ONE, copy_of="a.ipynb")
+    workspace.deliver()
+    migrate_workspace(
+        workspace.session,
+        str(tmp_path / "new"),
+        create=True,
+        ask=lambda _: False,
+        dry_run=False,
+        flags={},
+    )
+    with Workspace.open(environment=workspace.session.environment) as moved:
+        (version,) = moved.log("a-Copy1.ipynb")
+        origin = moved.resolve("a.ipynb", "v1")
+        assert version.source is not None
+        assert version.source.version_id == origin.version_id
+        store = moved.repository.store
+        said = store.head(moved.repository.layout.data_key(Area.WORKSPACE, version.key)).metadata
+        assert from_metadata(said).source_version_id is None
+        assert list(moved.check(read_data=True)) == []
 
 
 def test_a_copy_of_what_has_no_version_names_nothing(workspace: Workspace) -> None:
