@@ -120,6 +120,11 @@ def check_key_path(value: str) -> None:
             raise InvalidKey(f"{shown} lies in {segment!a}, which nbvc never touches.")
 
 
+def below(namespace: str, path: str) -> str:
+    """Return the key of *path* in *namespace*; an empty one is the whole area."""
+    return f"{namespace}/{path}" if namespace else path
+
+
 def _is_control_folder(segment: str) -> bool:
     """Return whether a file system may take *segment* for a control folder.
 

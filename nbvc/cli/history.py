@@ -124,7 +124,7 @@ def status(context: typer.Context, json: JsonOption = False) -> None:
         return
     output = state.output
     output.data(f"Store      {found.store}")
-    output.data(f"Namespace  {found.namespace}")
+    output.data(f"Namespace  {found.namespace or '/'}")
     if found.waiting or found.damaged:
         _print_outbox(state, found)
     rows = [_status_row(entry, shown[entry.path]) for entry in found.notebooks]

@@ -47,7 +47,8 @@ StoreOption = Annotated[
 NamespaceOption = Annotated[
     str | None,
     typer.Option(
-        help="Your part of the store's keys; <user>/<folder> by default.", show_default=False
+        help="Your part of the store's keys; <user>/<folder> by default, / for all of them.",
+        show_default=False,
     ),
 ]
 CreateOption = Annotated[

@@ -244,7 +244,7 @@ def _place(
     state: State, stack: ExitStack, prefix: str | None, *, published: bool
 ) -> tuple[Repository, Area, str]:
     """Return the repository, the area and the beginning of the keys that are to be listed."""
-    from nbvc.model import Area
+    from nbvc.model import Area, below
     from nbvc.workspace.targets import is_url
 
     area = Area.PUBLISHED if published else Area.WORKSPACE
@@ -257,7 +257,7 @@ def _place(
         repository = stack.enter_context(session.open_repository(store_url))
         return repository, area, start
     workspace = stack.enter_context(state.workspace())
-    start = prefix if prefix is not None else "" if published else f"{workspace.namespace}/"
+    start = prefix if prefix is not None else "" if published else below(workspace.namespace, "")
     return workspace.repository, area, start
 
 

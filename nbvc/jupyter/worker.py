@@ -9,6 +9,7 @@ from typing import Protocol
 
 from nbvc.errors import NbvcError
 from nbvc.jupyter.folders import Folders
+from nbvc.model import below
 from nbvc.workspace.accepting import capture_changed
 from nbvc.workspace.core import Workspace
 from nbvc.workspace.delivering import Delivered
@@ -132,7 +133,9 @@ class Worker:
         if delivery.stopped is not None:
             raise delivery.stopped
         for key, error in delivery.errors.items():
-            self._listener.failed(workspace, key.removeprefix(f"{workspace.namespace}/"), error)
+            self._listener.failed(
+                workspace, key.removeprefix(below(workspace.namespace, "")), error
+            )
         if delivery.errors or workspace.folder in self._missed:
             self._try_again(workspace.folder)
         else:

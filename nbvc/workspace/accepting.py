@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nbvc.errors import IntegrityError, InvalidNotebook, NbvcError
-from nbvc.model import Data, Digest, NotebookKey
+from nbvc.model import Data, Digest, NotebookKey, below
 from nbvc.notebook import Outline, compare, read_outline
 from nbvc.repository import Act, Draft
 from nbvc.workspace.captures import Capture, What
@@ -227,11 +227,11 @@ def _waiting(
     )
     act = Act(author=found.author, message=found.message, now=found.at, write_id=found.write_id)
     begins = base is None and entry.known is None
-    origin = NotebookKey(f"{found.namespace}/{found.origin}") if found.origin and begins else None
+    origin = NotebookKey(below(found.namespace, found.origin)) if found.origin and begins else None
     return replace(
         waiting_version(workspace, entry, draft, act),
         store=found.store,
-        key=NotebookKey(f"{found.namespace}/{found.path}"),
+        key=NotebookKey(below(found.namespace, found.path)),
         origin=origin,
         own=True,
     )

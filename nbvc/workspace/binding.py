@@ -35,6 +35,7 @@ from nbvc.workspace.settings import (
     CONTROL_FOLDER,
     EMBEDDED,
     SETTINGS,
+    WHOLE_AREA,
     Settings,
     set_user_value,
     write_workspace_file,
@@ -109,7 +110,8 @@ def init(
         folder: An existing folder.
         url: ``s3://bucket[/root]``, or a folder for a shared embedded store; ``None``: one of this
             folder's own.
-        namespace: Part of the keys for this folder; by default ``<login>/<folder>``.
+        namespace: Part of the keys for this folder; by default ``<login>/<folder>``. A single
+            slash: none, so that the paths in the folder are the keys.
         create: Make the bucket, and turn its versioning on, without asking.
         ask: Asks the user a question; False where there is nobody to ask.
         environment: Surroundings.
@@ -210,7 +212,7 @@ def bind(
     agree(
         folder,
         store=store,
-        namespace=namespace,
+        namespace=namespace.strip("/"),
         owner=owner_of(environment),
         token=environment.new_write_id(),
     )
@@ -257,6 +259,8 @@ def usable_folder(cwd: Path, typed: str) -> Path:
 def _namespace(namespace: str | None, login: str, folder: Path) -> str:
     if namespace is None:
         return default_namespace(login, folder)
+    if namespace == WHOLE_AREA:
+        return namespace
     stripped = namespace.strip("/")
     check_key_path(stripped)
     return stripped
@@ -277,7 +281,7 @@ def check_binding(
     if bound[0] is None or bound[1] is None:
         return None
     if (stored is not None and stored != bound[0]) or (
-        namespace is not None and namespace.strip("/") != bound[1]
+        namespace is not None and namespace.strip("/") != bound[1].strip("/")
     ):
         place = "its embedded store" if bound[0] == EMBEDDED else bound[0]
         raise Conflict(

@@ -30,7 +30,7 @@ from nbvc import durable
 from nbvc.errors import Conflict, NbvcError
 from nbvc.manifest.sealing import FORMAT, MALFORMED, format_time, parse_time, unseal
 from nbvc.mapped import read_mapped
-from nbvc.model import Data, WriteId
+from nbvc.model import Data, WriteId, below
 from nbvc.values import dataclass
 from nbvc.workspace.files import explained, make_folder, write_file
 from nbvc.workspace.outbox import MAX_HEADER_BYTES, NEW, Outbox, Waiting, to_document
@@ -92,7 +92,7 @@ class Capture:
     def places(self) -> list[str]:
         """The keys of the notebooks or folders that it is about."""
         paths = [self.path, self.origin] if self.is_note and self.origin else [self.path]
-        return [f"{self.namespace}/{path}" for path in paths]
+        return [below(self.namespace, path) for path in paths]
 
     def touches(self, store: str, key: str) -> bool:
         """Return whether it must keep its order with what is done to *key*, or below it."""

@@ -18,7 +18,7 @@ from nbvc.errors import (
     VersionNotFound,
     WorkspaceNotFound,
 )
-from nbvc.model import NotebookKey, Version
+from nbvc.model import NotebookKey, Version, below
 from nbvc.refs import LATEST, AsOf, Selector, parse_selector
 from nbvc.repository import Repository
 from nbvc.repository.settings import StoreSettings, read_settings
@@ -138,7 +138,7 @@ class Workspace(Maintenance):
 
     @cached_property
     def namespace(self) -> str:
-        """The part of the store's keys that belongs to this folder."""
+        """The part of the store's keys that belongs to this folder; empty where all of them do."""
         namespace = self.session.settings.get("namespace")
         if not namespace:
             raise InvalidConfig(
@@ -507,7 +507,7 @@ class Workspace(Maintenance):
 
     def key_of(self, relative: str) -> NotebookKey:
         """Return the key of a notebook whose path relative to the workspace is known."""
-        return NotebookKey(f"{self.namespace}/{relative}")
+        return NotebookKey(below(self.namespace, relative))
 
     def as_of(self, selector: Selector) -> datetime | None:
         """Return the moment that a selector such as ``{2 days ago}`` means."""

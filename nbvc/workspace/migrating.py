@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from nbvc.model import below
 from nbvc.repository.migration import MigrationReport, Progress, migrate
 from nbvc.values import dataclass
 from nbvc.workspace.binding import (
@@ -18,6 +19,7 @@ from nbvc.workspace.binding import (
 )
 from nbvc.workspace.core import Workspace
 from nbvc.workspace.session import Session
+from nbvc.workspace.settings import WHOLE_AREA
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +77,7 @@ def migrate_workspace(
         Workspace(session) as workspace,
         there.open_repository(stored, ready.settings if ready else None) as target,
     ):
-        prefix = f"{workspace.namespace}/"
+        prefix = below(workspace.namespace, "")
         report = migrate(
             workspace.repository, target, prefix=prefix, progress=progress, dry_run=dry_run
         )
@@ -103,7 +105,7 @@ def _rebind(workspace: Workspace, store: str, ready: Ready) -> None:
     bind(
         workspace.folder,
         store=store,
-        namespace=workspace.namespace,
+        namespace=workspace.namespace or WHOLE_AREA,
         settings=ready.settings,
         environment=environment,
     )

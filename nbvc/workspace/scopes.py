@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from nbvc.errors import InvalidInput
-from nbvc.model import NOTEBOOK_SUFFIX
+from nbvc.model import NOTEBOOK_SUFFIX, below
 from nbvc.repository.surveying import Scope
 from nbvc.workspace.files import folder_inside
 from nbvc.workspace.targets import is_url
@@ -36,7 +36,7 @@ def in_workspace(
     if everything:
         return scope
     if path is None:
-        return replace(scope, prefix=f"{workspace.namespace}/")
+        return replace(scope, prefix=below(workspace.namespace, ""))
     if is_url(str(path)):
         raise InvalidInput(f"{path} is a URL, not a path in the workspace.")
     if str(path).endswith(NOTEBOOK_SUFFIX):
@@ -45,7 +45,7 @@ def in_workspace(
         raise _one_version(str(path))
     folder = folder_inside(workspace.folder, workspace.session.environment.cwd / path)
     inner = "".join(f"{part}/" for part in folder.parts)
-    return replace(scope, prefix=f"{workspace.namespace}/{inner}", named=bool(inner))
+    return replace(scope, prefix=below(workspace.namespace, inner), named=bool(inner))
 
 
 def at_url(session: Session, url: str, scope: AnyScope) -> tuple[str, AnyScope]:

@@ -25,6 +25,8 @@ from nbvc.workspace.files import make_folder, write_file
 CONTROL_FOLDER = ".nbvc"
 CONFIG_FILE = "config.toml"
 EMBEDDED = "embedded"
+WHOLE_AREA = "/"
+"""The namespace of a folder whose paths are keys as they are."""
 MAX_CONFIG_BYTES = 1_000_000
 MIN_TIMEOUT_SECONDS, MAX_TIMEOUT_SECONDS = 0.1, 3600
 _NUMBERS = {"cache_size_mb": (int,), "timeout_seconds": (int, float)}
@@ -302,7 +304,8 @@ def _check_value(name: str, value: object, path: Path) -> None:
 
 def _check_namespace(value: str, path: Path) -> None:
     try:
-        check_key_path(value.strip("/"))
+        if value != WHOLE_AREA:
+            check_key_path(value.strip("/"))
     except InvalidKey as error:
         raise InvalidConfig(f"The namespace in {path} cannot be used: {error.message}") from error
 

@@ -11,10 +11,13 @@ import pytest
 
 from nbvc.environment import Environment
 from nbvc.errors import Conflict, InvalidInput, InvalidKey
+from nbvc.workspace.accepting import capture
+from nbvc.workspace.agreeing import has_agreed
 from nbvc.workspace.binding import InitResult, default_namespace, init
 from nbvc.workspace.core import Workspace
+from nbvc.workspace.migrating import migrate_workspace
 from nbvc.workspace.session import Session
-from tests.workspace.helpers import ONE, save
+from tests.workspace.helpers import ONE, TWO, save
 
 
 def initialise(
@@ -51,6 +54,37 @@ def test_init_again_changes_nothing(environment: Environment) -> None:
     assert (environment.cwd / ".nbvc/config.toml").read_bytes() == before
     with Workspace.open(environment=environment) as workspace:
         assert next(workspace.log("mine.ipynb")).number == 1
+
+
+def test_a_folder_may_have_all_keys_of_the_area(environment: Environment, tmp_path: Path) -> None:
+    """With the namespace / a path is its key, as in a bucket of bookstore; also after a move."""
+    initialise(environment, namespace="/")
+    assert initialise(environment, namespace="/").again
+    with Workspace.open(environment=environment) as workspace:
+        assert has_agreed(workspace)
+        save(workspace, "mine.ipynb", ONE)
+        save(workspace, "sub/other.ipynb", ONE)
+        capture(workspace, "sub/other.ipynb", author="ada")
+        workspace.push()
+        assert workspace.key("mine.ipynb") == "mine.ipynb"
+        listed = [found.key for found in workspace.repository.list_notebooks()]
+        assert listed == ["mine.ipynb", "sub/other.ipynb"]
+    url = str(tmp_path / "shared")
+    migrate_workspace(
+        Session(environment, environment.cwd),
+        url,
+        create=True,
+        ask=lambda _: False,
+        dry_run=False,
+        flags={},
+    )
+    with Workspace.open(environment=environment) as workspace:
+        assert workspace.namespace == ""
+        assert [version.number for version in workspace.log("sub/other.ipynb")] == [1]
+        (environment.cwd / "mine.ipynb").write_bytes(TWO)
+        capture(workspace, "mine.ipynb", author="ada")
+        workspace.push()
+        assert [version.key for version in workspace.log("mine.ipynb")] == ["mine.ipynb"] * 2
 
 
 def test_a_bound_folder_is_not_bound_to_something_else(

@@ -112,7 +112,7 @@ class TestAHostileFolder:
             'store = ["s3://bucket"]',
             "namespace = 3",
             'namespace = "../../else"',
-            'namespace = "/"',
+            'namespace = "//"',
             'namespace = "a//b"',
             'namespace = ".git"',
             'namespace = "a\\u001b[31mb"',
