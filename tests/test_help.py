@@ -125,7 +125,7 @@ def fill_workspace(folder: Path) -> None:
         workspace.publish("mine.ipynb", "v2")
     (folder / "a.ipynb").unlink()
     (folder / "b.ipynb").unlink()
-    workspace.session.environment.user_config_file.parent.mkdir(parents=True)
+    workspace.session.environment.user_config_file.parent.mkdir(parents=True, exist_ok=True)
     workspace.session.environment.user_config_file.write_text('author = "Kyle Kelley"\n')
 
 
