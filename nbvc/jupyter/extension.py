@@ -11,14 +11,15 @@ from jupyter_server import JUPYTER_SERVER_EVENTS_URI
 from jupyter_server.base.call_context import CallContext
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.services.contents.filemanager import FileContentsManager
-from traitlets import Bool, Unicode
+from traitlets import Bool, List, Unicode
 
 from nbvc.environment import Environment
 from nbvc.jupyter import events
+from nbvc.jupyter.bookstore_settings import BookstoreSettings
 from nbvc.jupyter.folders import Folders
 from nbvc.jupyter.ordering import Ordering
 from nbvc.jupyter.people import author_of
-from nbvc.jupyter.routes import routes
+from nbvc.jupyter.routes import bookstore_routes, routes
 from nbvc.jupyter.versioning import Versioning
 from nbvc.model import NOTEBOOK_SUFFIX
 
@@ -49,6 +50,22 @@ class NbvcExtension(ExtensionApp):
         config=True
     )
 
+    clone_allowed_buckets = List(
+        Unicode(),
+        help="""Buckets beside that of the store that notebooks may be cloned from, through
+        /bookstore/clone. They are asked with your credentials.""",
+    ).tag(config=True)
+    s3_clone_enabled = Bool(True, help="Let files be cloned from buckets.").tag(config=True)
+    fs_cloning_basedir = Unicode(
+        "",
+        help="""Absolute path of a folder that files may be cloned from, through
+        /bookstore/fs-clone. Without it nothing is.""",
+    ).tag(config=True)
+
+    classes = [BookstoreSettings]  # noqa: RUF012 - as in the base class
+
+    bookstore: BookstoreSettings
+    cloning: asyncio.Lock
     versioning: Versioning
     ordering: Ordering
     is_supported = False
@@ -62,7 +79,11 @@ class NbvcExtension(ExtensionApp):
         """Tie the extension to the contents manager and the event bus."""
         server, contents = self.server, self.server.contents_manager
         root = Path(getattr(contents, "root_dir", server.root_dir))
-        folders = Folders(root, Environment.current(), store=self.store, namespace=self.namespace)
+        self.bookstore = BookstoreSettings(parent=self)
+        self.cloning = asyncio.Lock()
+        if note := self.bookstore.note():
+            self.log.warning("nbvc: %s", note)
+        folders = self._folders(root, Environment.current())
         server.event_logger.register_event_schema(events.SCHEMA)
         self.versioning = Versioning(folders, self._emit, self.log)
         # Others run neither hooks nor events, or save somewhere else than on this disk.
@@ -82,7 +103,32 @@ class NbvcExtension(ExtensionApp):
 
     def initialize_handlers(self) -> None:
         """Add the routes."""
-        self.handlers.extend(routes())
+        self.handlers.extend([*routes(), *bookstore_routes(self)])
+
+    @property
+    def clone_folder(self) -> str:
+        """The folder that files may be cloned from; nothing where none is given."""
+        return self.fs_cloning_basedir or self.bookstore.fs_cloning_basedir
+
+    def _folders(self, root: Path, environment: Environment) -> Folders:
+        connection = self.bookstore.connection
+        target = self.bookstore.target(root, environment, namespace=self.namespace)
+        if self.store or target is None:
+            return Folders(
+                root,
+                environment,
+                store=self.store,
+                namespace=self.namespace,
+                connection=connection,
+            )
+        return Folders(
+            root,
+            environment,
+            store=target.store,
+            namespace=target.namespace,
+            connection=connection,
+            layout=target.layout,
+        )
 
     async def _start_jupyter_server_extension(self, _: Any) -> None:
         if self.enabled and self.is_supported:

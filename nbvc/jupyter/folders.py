@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from nbvc.environment import Environment
-from nbvc.errors import AccessDenied, StoreNotFound
+from nbvc.errors import AccessDenied, Conflict, StoreNotFound
+from nbvc.manifest.layout import Layout
 from nbvc.values import dataclass
 from nbvc.workspace.agreeing import has_agreed
 from nbvc.workspace.binding import bind, default_namespace, prepare_store, store_value
@@ -18,7 +19,7 @@ from nbvc.workspace.core import Workspace
 from nbvc.workspace.files import Stamp, stamp
 from nbvc.workspace.remembering import READ_AGAIN_AFTER
 from nbvc.workspace.session import Session
-from nbvc.workspace.settings import CONFIG_FILE, CONTROL_FOLDER
+from nbvc.workspace.settings import CONFIG_FILE, CONTROL_FOLDER, EMBEDDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +51,19 @@ class Folders:
         store: URL of the store of the root; by default ``NBVC_STORE``, the store that the root is
             bound to, or an embedded one.
         namespace: Its part of the keys; by default ``NBVC_NAMESPACE``, or ``<user>/<folder>``.
+        connection: Settings that say how to reach it.
+        layout: The prefixes that it must have; by default whatever it has.
     """
 
     def __init__(
-        self, root: Path, environment: Environment, *, store: str = "", namespace: str = ""
+        self,
+        root: Path,
+        environment: Environment,
+        *,
+        store: str = "",
+        namespace: str = "",
+        connection: Mapping[str, str] | None = None,
+        layout: Layout | None = None,
     ) -> None:
         self.root = root.resolve()
         self._environment = replace(environment, cwd=self.root)
@@ -63,7 +73,9 @@ class Folders:
             **self._author,
             "store": store_value(store, self.root) if store else None,
             "namespace": namespace or None,
+            **(connection or {}),
         }
+        self._layout = layout
         self._opened: dict[Path, _Opened] = {}
         self._retired: list[tuple[datetime, Workspace]] = []
         self._prepared: set[Workspace] = set()
@@ -98,6 +110,15 @@ class Folders:
             )
         return opened.workspace
 
+    def root_store(self) -> str:
+        """Return the store of the root as a workspace says it, and make nothing.
+
+        Raises:
+            NbvcError: Nobody can know.
+        """
+        session = Session(self._environment, find_workspace(self.root), self._flags)
+        return session.settings.get("store") or EMBEDDED
+
     def opened(self) -> list[Workspace]:
         """Return the workspaces that are in use."""
         with self._lock:
@@ -111,15 +132,20 @@ class Folders:
         """
         if workspace in self._prepared:
             return
+        layout = self._layout if self.root.is_relative_to(workspace.folder) else None
         try:
             is_prepared = workspace.connect().prepared
         except StoreNotFound:
             is_prepared = False
         if not is_prepared:
             session = workspace.session
-            ready = prepare_store(session, workspace.store_url, create=False, ask=lambda _: False)
+            ready = prepare_store(
+                session, workspace.store_url, create=False, ask=lambda _: False, layout=layout
+            )
             workspace.disconnect()
             workspace.remember_store(ready.settings)
+        elif layout is not None and workspace.connect().layout != layout:
+            raise _other_prefixes(workspace.connect().layout)
         self._prepared.add(workspace)
 
     def api_path(self, workspace: Workspace, path: str) -> str | None:
@@ -175,3 +201,12 @@ class Folders:
             environment=environment,
         )
         return self.root
+
+
+def _other_prefixes(layout: Layout) -> Conflict:
+    """Return the error for a store that keeps its notebooks elsewhere than configured."""
+    return Conflict(
+        "The prefixes in c.BookstoreSettings are not those of the store, which has "
+        f"{layout.workspace!r} and {layout.published!r}.",
+        hint="Set c.NbvcExtension.store and namespace instead, and remove c.BookstoreSettings.",
+    )

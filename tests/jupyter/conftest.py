@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pytest_jupyter.jupyter_server import *  # noqa: F403 - its fixtures and hooks
 
+from tests.jupyter.buckets import Bucket
 from tests.jupyter.serving import Server
+from tests.moto_server import aws_variables, serve_moto
+from tests.s3_server import isolate_aws_settings
 
 
 @pytest.fixture
@@ -39,6 +44,25 @@ def server_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("NBVC_STORE", "NBVC_NAMESPACE", "JUPYTERHUB_USER"):
         monkeypatch.delenv(name, raising=False)
     return home
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """Return the address of an S3 server that these tests share."""
+    with serve_moto() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def bucket(
+    s3_endpoint: str, server_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Bucket]:
+    """Return an empty bucket with versions, which AWS clients of this process find."""
+    isolate_aws_settings(monkeypatch, server_home)
+    for name, value in aws_variables(s3_endpoint).items():
+        monkeypatch.setenv(name, value)
+    with closing(Bucket(s3_endpoint)) as made:
+        yield made
 
 
 @pytest.fixture

@@ -74,9 +74,12 @@ class Server:
             options: For Tornado's HTTP client, as ``headers``.
         """
         sent = body if isinstance(body, str | bytes) or body is None else json.dumps(body)
+        parts = path.strip("/").split("/")
+        if path.endswith("/"):
+            parts[-1] += "/"
         try:
             response: HTTPResponse = await self._fetch(
-                *path.strip("/").split("/"),
+                *parts,
                 method=method,
                 body=sent,
                 params=params or {},
