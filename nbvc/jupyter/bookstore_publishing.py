@@ -91,15 +91,16 @@ def written_by_jupyter(content: dict[str, Any]) -> bytes:
         InvalidNotebook: It is not valid.
     """
     import nbformat
-    from nbformat.reader import get_version
     from nbformat.validator import iter_validate
 
+    major = content.get("nbformat")
+    if type(major) is not int or major not in nbformat.versions:
+        raise _invalid("its nbformat is none that there is")
     try:
         problem = next(iter_validate(content), None)  # type: ignore[no-untyped-call]
         if problem is not None:
             raise _invalid(problem.message)
         # nbformat.writes would give cells with one id new ones, at random.
-        major, _ = get_version(content)  # type: ignore[no-untyped-call]
         node = nbformat.from_dict(content)  # type: ignore[no-untyped-call]
         text: str = nbformat.versions[major].writes_json(node)
         return (text if text.endswith("\n") else f"{text}\n").encode()
