@@ -20,7 +20,14 @@ from jupyter_server.utils import ensure_async
 from tornado.web import authenticated
 
 from nbvc import looking
-from nbvc.errors import AccessDenied, InvalidInput, InvalidNotebook, NotFound, StoreNotFound
+from nbvc.errors import (
+    AccessDenied,
+    InvalidInput,
+    InvalidNotebook,
+    NotFound,
+    StoreNotFound,
+    VersionNotFound,
+)
 from nbvc.jupyter.bookstore import BookstoreHandler, object_of, text_of
 from nbvc.model import Data, VersionId
 from nbvc.stores.opening import S3_SCHEME, ConnectionOptions, open_store, parse_s3_url
@@ -191,6 +198,16 @@ def fetch(extension: NbvcExtension, wanted: Wanted) -> Found:
         InvalidInput: It is too large.
     """
     check_bucket(extension, wanted.bucket)
+    try:
+        return _fetch(extension, wanted)
+    except VersionNotFound as error:
+        of = f", version {printable_line(wanted.version_id)}," if wanted.version_id else ""
+        raise VersionNotFound(
+            f"There is no {printable_line(wanted.key)}{of} in that bucket."
+        ) from error
+
+
+def _fetch(extension: NbvcExtension, wanted: Wanted) -> Found:
     folders = extension.versioning.folders
     workspace = folders.at(folders.root / "any.ipynb")
     bucket, root = parse_s3_url(workspace.store_url)
