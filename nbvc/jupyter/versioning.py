@@ -82,8 +82,7 @@ class Versioning:
 
     def start(self) -> None:
         """Deliver what an earlier server left, and look what has changed while there was none."""
-        root = self.folders.root / "any.ipynb"
-        self._guarded("", lambda: self.worker.wake(self.folders.at(root), look=True))
+        self._guarded("", self._start)
 
     def saved_file(self, file: Path, *, author: str | None, copy_of: Path | None = None) -> None:
         """Take the file that was saved just now as a version."""
@@ -137,6 +136,15 @@ class Versioning:
         self._tell(path, shown)
 
     # One at a time
+
+    def _start(self) -> None:
+        workspace = self.folders.at(self.folders.root / "any.ipynb")
+        self._log.info(
+            "nbvc: every save of a notebook becomes a version in %s, under %s",
+            workspace.store_url,
+            workspace.namespace,
+        )
+        self.worker.wake(workspace, look=True)
 
     def _capture(self, file: Path, path: str, author: str | None, copy_of: Path | None) -> None:
         workspace, present = self.folders.at(file), stamp(file)
