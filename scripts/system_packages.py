@@ -15,12 +15,12 @@ import sys
 import ceph_cluster
 
 DESCRIPTION = """\
-Install the packages of Ceph, against which scripts/test runs a part of the tests, and of Chromium,
-in which it looks at a page.
+Install the packages of Ceph, against which scripts/test runs a part of the tests, of Chromium, in
+which it looks at a page, and of the proxy of JupyterHub.
 
 Does nothing where their programs are there. Needs apt-get, so Debian or Ubuntu, and root.
 Exit status: 0 Ceph is there, 1 it could not be installed, 77 not for this system or user.
-Without Chromium one test is skipped, so that is only said.
+Without Chromium or the proxy a few tests are skipped, so that is only said.
 """
 UPDATE = ("apt-get", "-qq", "update")
 INSTALL = ("apt-get", "-qq", "install", "--yes", "--no-install-recommends")
@@ -31,7 +31,11 @@ LIMITS = (
     "-o=DPkg::Lock::Timeout=120",
 )
 TIMEOUT_SECONDS = 900
-BROWSERS = ("chromium", "chromium-browser")
+EXTRAS = {
+    "chromium": ("chromium", "chromium-browser"),
+    "node-configurable-http-proxy": ("configurable-http-proxy",),
+}
+"""Packages, each with the programs of which one is enough."""
 SHOWN_LINES = 5
 
 
@@ -47,7 +51,7 @@ def main(arguments: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.parse_args(arguments)
-    install_browser()
+    install_extras()
     missing = ceph_cluster.missing_programs()
     if not missing:
         return 0
@@ -63,16 +67,18 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def install_browser() -> None:
-    """Install a browser, where there is none and that is possible; its failure is only told."""
-    if any(map(shutil.which, BROWSERS)) or what_is_in_the_way():
+def install_extras() -> None:
+    """Install what few tests need, where it is missing and can be; a failure is only told."""
+    missing = [name for name, programs in EXTRAS.items() if not any(map(shutil.which, programs))]
+    if not missing or what_is_in_the_way():
         return
-    print(f"Installing {BROWSERS[0]} ...", file=sys.stderr, flush=True)
-    try:
-        run([*UPDATE, *LIMITS], may_fail=True)
-        run([*INSTALL, *LIMITS, BROWSERS[0]])
-    except InstallError as error:
-        print(f"{BROWSERS[0]} is not installed: {error}", file=sys.stderr)
+    run([*UPDATE, *LIMITS], may_fail=True)
+    for name in missing:
+        print(f"Installing {name} ...", file=sys.stderr, flush=True)
+        try:
+            run([*INSTALL, *LIMITS, name])
+        except InstallError as error:
+            print(f"{name} is not installed: {error}", file=sys.stderr)
 
 
 def what_is_in_the_way() -> str | None:

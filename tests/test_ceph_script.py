@@ -145,7 +145,7 @@ def test_packages_are_installed_only_where_that_is_possible(tmp_path: Path) -> N
 @needs_ceph
 def test_packages_that_are_there_are_not_installed_again(tmp_path: Path) -> None:
     """Nothing is run, and nothing said."""
-    for name in ("apt-get", "chromium"):
+    for name in ("apt-get", "chromium", "configurable-http-proxy"):
         program = tmp_path / name
         program.write_text(f"#!/bin/sh\ntouch {tmp_path}/called\n")
         program.chmod(0o755)
@@ -161,8 +161,8 @@ def test_packages_that_are_there_are_not_installed_again(tmp_path: Path) -> None
 
 @needs_ceph
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root installs packages")
-def test_a_browser_that_cannot_be_installed_is_only_told(tmp_path: Path) -> None:
-    """One test is skipped without it; Ceph is what the status is about."""
+def test_what_few_tests_need_and_cannot_be_installed_is_only_told(tmp_path: Path) -> None:
+    """They are skipped without a browser or a proxy; Ceph is what the status is about."""
     apt = tmp_path / "apt-get"
     apt.write_text('#!/bin/sh\necho "E: Unable to locate package $0" >&2\nexit 100\n')
     apt.chmod(0o755)
@@ -177,7 +177,9 @@ def test_a_browser_that_cannot_be_installed_is_only_told(tmp_path: Path) -> None
         check=False,
     )
     assert done.returncode == 0
-    assert done.stderr.splitlines()[-1].startswith("chromium is not installed: apt-get ended with")
+    told = [line.partition(": apt-get ended with")[0] for line in done.stderr.splitlines()]
+    for name in ("chromium", "node-configurable-http-proxy"):
+        assert f"{name} is not installed" in told
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root installs packages")
