@@ -35,6 +35,8 @@ class _Opened:
 _OPEN_FOR = READ_AGAIN_AFTER / 2
 """How long a workspace is used before it is opened anew, to learn what its store says by then."""
 
+_FOR_THE_ROOT = ("NBVC_STORE", "NBVC_NAMESPACE")
+
 _IN_USE_FOR = timedelta(minutes=10)
 """How long a request may go on with a workspace that was replaced."""
 
@@ -178,7 +180,7 @@ class Folders:
         found, now = self._opened.get(folder), self._environment.now()
         if found is not None and found.config == config and now - found.since < _OPEN_FOR:
             return found
-        session = Session(replace(self._environment, cwd=folder), folder, flags)
+        session = Session(self._surroundings(folder), folder, flags)
         workspace = Workspace(session)
         workspace.store_url, workspace.namespace  # noqa: B018 - raises where one is not set
         if found is not None:
@@ -188,6 +190,17 @@ class Folders:
         )
         self._opened[folder] = opened
         return opened
+
+    def _surroundings(self, folder: Path) -> Environment:
+        """Return the surroundings of the workspace in *folder*.
+
+        Variables that choose a store are for the root. In a folder below that has its own, the
+        paths of notebooks are other ones: two of them would share one history.
+        """
+        variables = self._environment.variables
+        if not self.root.is_relative_to(folder):
+            variables = {name: variables[name] for name in variables if name not in _FOR_THE_ROOT}
+        return replace(self._environment, cwd=folder, variables=variables)
 
     def _bind_root(self) -> Path:
         environment = self._environment
