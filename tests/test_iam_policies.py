@@ -1,7 +1,4 @@
-"""The policies that the page on S3 gives to people: enough for their work, and no more.
-
-moto knows actions and resources of IAM, and no conditions.
-"""
+"""The policies that the page on S3 gives to people: enough for their work, and no more."""
 
 from __future__ import annotations
 
@@ -16,27 +13,20 @@ import pytest
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.authorization import enable_iam_authentication
 from moto.s3.models import s3_backends
-from moto.s3.responses import ACTION_MAP
 from typer.testing import CliRunner
 
 from nbvc.cli.main import app
 from nbvc.errors import InvalidInput
 from nbvc.stores import s3_parts
+from tests.iam import correct_moto, make_user, policies
 from tests.moto_server import aws_variables, serve_moto
 from tests.notebook_samples import code, notebook
 from tests.pages import PROJECT
 from tests.s3_server import isolate_aws_settings
 
-POLICY = re.compile(r"<!-- policy: (\w+) -->\n```json\n(.*?)```", re.DOTALL)
 ACCESS_DENIED = 6
 
 Nbvc = Callable[..., Any]
-
-
-def policies() -> dict[str, str]:
-    """Return the policies of the page by the words above them."""
-    page = PROJECT / "docs" / "how-to" / "s3-setup.md"
-    return dict(POLICY.findall(page.read_text(encoding="utf-8")))
 
 
 @pytest.fixture
@@ -45,8 +35,7 @@ def people(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str
     isolate_aws_settings(monkeypatch, tmp_path)
     monkeypatch.setenv("NBVC_CONFIG", str(tmp_path / "nbvc.toml"))
     monkeypatch.setenv("NBVC_CACHE_DIR", str(tmp_path / "cache"))
-    # moto asks for an action that IAM does not have; AWS asks for this one.
-    monkeypatch.setitem(ACTION_MAP["BUCKET"]["HEAD"], "DEFAULT", "ListBucket")
+    correct_moto(monkeypatch)
     texts = policies()
     with serve_moto() as endpoint:
         for name, value in aws_variables(endpoint).items():
@@ -61,18 +50,6 @@ def people(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str
         }
         with enable_iam_authentication():
             yield keys
-
-
-def make_user(iam: Any, name: str, *policies: str) -> dict[str, str]:
-    """Make a user with these policies; return the variables with its keys."""
-    iam.create_user(UserName=name)
-    for number, policy in enumerate(policies):
-        iam.put_user_policy(UserName=name, PolicyName=f"nbvc{number}", PolicyDocument=policy)
-    key = iam.create_access_key(UserName=name)["AccessKey"]
-    return {
-        "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
-        "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
-    }
 
 
 @pytest.fixture

@@ -66,6 +66,11 @@ class Process:
                 start_new_session=True,
             )
 
+    @property
+    def number(self) -> int:
+        """Its process ID."""
+        return self._process.pid
+
     def log(self) -> str:
         """Return what it has printed."""
         return self._log.read_text(encoding="utf-8", errors="replace")
