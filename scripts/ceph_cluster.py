@@ -136,7 +136,8 @@ class Cluster:
         self._run(f"ceph-osd -i 0 --mkfs --osd-uuid {osd}")
         self._start("ceph-osd -i 0 -f")
         keys = f"--access-key={access_key} --secret={secret_key}"
-        self._run(f"radosgw-admin -n {GATEWAY} user create --uid=test --display-name=test {keys}")
+        user = "--uid=test --display-name=test --caps=users=*"  # a test may make more of them
+        self._run(f"radosgw-admin -n {GATEWAY} user create {user} {keys}")
         gateway = self._start(f"radosgw -n {GATEWAY} -f")
         processes.wait_until_ready("radosgw", gateway, self.port, "/", self._log("radosgw"))
 

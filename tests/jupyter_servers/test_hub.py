@@ -108,7 +108,7 @@ def check_nobody_else_gets_in(hub: Hub, tokens: dict[str, str]) -> None:
         ):
             status, reply = intruder.ask(method, path, sent)
             assert status == 403, (method, path, status)
-            assert owner not in json.dumps(reply, default=repr).replace(f"/user/{owner}/", "")
+            assert "written by" not in json.dumps(reply, default=repr), path
         assert (hub.home(owner) / "mine.ipynb").read_bytes() == before
 
 
@@ -122,7 +122,7 @@ def check_paths_end_at_the_home(hub: Hub, server: Client, other: str) -> None:
         for route in (f"/api/contents/{path}", f"/files/{path}"):
             status, reply = server.ask("GET", route)
             assert status >= 400, route
-            assert b"written by" not in json.dumps(reply, default=repr).encode()
+            assert "written by" not in json.dumps(reply, default=repr), route
         assert server.ask("PUT", f"/api/contents/{path}", body)[0] >= 400
         query = f"/nbvc/api/v1/versions?path={up}/{other}/mine.ipynb"
         assert server.ask("GET", query)[0] >= 400
