@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nbvc.cli import describing
 from nbvc.cli.context import AllOption, JsonOption, ScopeArgument, State, state_of
 from nbvc.cli.output import count, size
 from nbvc.errors import IntegrityError, InvalidInput
 from nbvc.text import typed
+from nbvc.workspace import describing
 
 if TYPE_CHECKING:
     from nbvc.repository.checking import Check, CheckOptions, CheckReport

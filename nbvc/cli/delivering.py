@@ -33,7 +33,7 @@ def push(context: typer.Context, dry_run: DryRunOption = False, json: JsonOption
 
     What a killed nbvc run left is saved as well.
     """
-    from nbvc.cli import describing
+    from nbvc.workspace import describing
     from nbvc.workspace.delivering import Delivery
 
     state = state_of(context)

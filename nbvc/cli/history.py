@@ -73,7 +73,7 @@ def save(
     What has not changed since its latest version is left alone. Where the store cannot be reached,
     versions wait in the outbox of this folder; nbvc push, or the next command, delivers them.
     """
-    from nbvc.cli import describing
+    from nbvc.workspace import describing
     from nbvc.workspace.results import SomeFailed
 
     state = state_of(context)
@@ -104,7 +104,7 @@ def status(context: typer.Context, json: JsonOption = False) -> None:
     nbvc status
     nbvc status --json
     """
-    from nbvc.cli import describing
+    from nbvc.workspace import describing
 
     state = state_of(context)
     with state.workspace() as workspace:
@@ -179,8 +179,8 @@ def log(
     nbvc log mine.ipynb --since "2 weeks ago" --author kylek
     nbvc log s3://bucket/workspace/kylek/mine.ipynb
     """
-    from nbvc.cli import describing
     from nbvc.cli.targets import open_target
+    from nbvc.workspace import describing
 
     state = state_of(context)
     with open_target(state, path) as target:
@@ -264,9 +264,9 @@ def checkout(
 
     What the file holds now is never lost: if no version has it, this refuses.
     """
-    from nbvc.cli import describing
     from nbvc.cli.targets import in_workspace
     from nbvc.refs import LATEST, parse_ref
+    from nbvc.workspace import describing
 
     state = state_of(context)
     with state.workspace() as workspace:

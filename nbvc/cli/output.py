@@ -277,12 +277,10 @@ def _to_json(value: object, *, indent: int | None = None) -> str:
     return json.dumps(value, indent=indent, default=_plain).replace("\x7f", "\\u007f")
 
 
-def _plain(value: object) -> Any:  # noqa: ANN401
-    if isinstance(value, datetime):
-        from nbvc.manifest.sealing import format_time
+def _plain(value: object) -> str:
+    from nbvc.workspace.describing import plain
 
-        return format_time(value)
-    return str(value)
+    return plain(value)
 
 
 def _line(row: Sequence[str], widths: Sequence[int], shown: Sequence[int]) -> str:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from nbvc.cli import describing
 from nbvc.cli.checking import finding_line
 from nbvc.cli.context import AllOption, ApplyOption, JsonOption, ScopeArgument, State, state_of
 from nbvc.cli.output import count
 from nbvc.errors import IntegrityError, InvalidInput
 from nbvc.text import typed
+from nbvc.workspace import describing
 
 if TYPE_CHECKING:
     from nbvc.repository.mendings import Mending

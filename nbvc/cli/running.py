@@ -232,7 +232,7 @@ def _report(
     if saved is None:
         return
     if json:
-        from nbvc.cli import describing
+        from nbvc.scheduling import describing
 
         state.output.emit(describing.ran(saved))
         return

@@ -53,9 +53,9 @@ def publish(
 
     Without a version, the latest saved one is published.
     """
-    from nbvc.cli import describing
     from nbvc.cli.targets import in_workspace
     from nbvc.refs import Ref, parse_ref
+    from nbvc.workspace import describing
 
     state = state_of(context)
     with state.workspace() as workspace:
@@ -127,8 +127,8 @@ def list_notebooks(
     nbvc ls --published
     nbvc ls s3://bucket/workspace/kylek
     """
-    from nbvc.cli import describing
     from nbvc.model import Area
+    from nbvc.workspace import describing
 
     state = state_of(context)
     with ExitStack() as stack:
@@ -153,8 +153,8 @@ def resolve(context: typer.Context, ref: RefArgument = None, json: JsonOption = 
     nbvc resolve mine.ipynb@release --json
     nbvc resolve s3://bucket/workspace/kylek/mine.ipynb@latest
     """
-    from nbvc.cli import describing
     from nbvc.cli.targets import open_target
+    from nbvc.workspace import describing
 
     state = state_of(context)
     with open_target(state, ref) as target:
@@ -187,7 +187,7 @@ def clone(
 
     A folder becomes a workspace. A file that exists is never overwritten: mine-1.ipynb.
     """
-    from nbvc.cli import describing
+    from nbvc.workspace import describing
     from nbvc.workspace.cloning import clone as clone_from
 
     state = state_of(context)

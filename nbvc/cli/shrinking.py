@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from nbvc.cli import describing
 from nbvc.cli.context import (
     AllOption,
     ApplyOption,
@@ -20,6 +19,7 @@ from nbvc.cli.context import (
 from nbvc.cli.output import count, size
 from nbvc.errors import InvalidInput
 from nbvc.text import typed
+from nbvc.workspace import describing
 
 if TYPE_CHECKING:
     from nbvc.repository.forgetting import ForgetReport

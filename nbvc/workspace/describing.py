@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from nbvc.manifest.executions import run_to_document
+from nbvc.manifest.sealing import format_time
 from nbvc.manifest.sources import source_to_document
 
 if TYPE_CHECKING:
@@ -20,10 +22,14 @@ if TYPE_CHECKING:
     from nbvc.repository.packing import PackReport
     from nbvc.repository.repairing import RepairReport
     from nbvc.repository.unpacking import UnpackReport
-    from nbvc.scheduling.results import SavedRun
     from nbvc.workspace.delivering import Delivery
     from nbvc.workspace.outbox import Waiting
     from nbvc.workspace.results import NotebookStatus, PublishResult, SaveResult, Status
+
+
+def plain(value: object) -> str:
+    """Return what JSON has no form for as a text, times in RFC 3339; for ``json.dumps``."""
+    return format_time(value) if isinstance(value, datetime) else str(value)
 
 
 def version(found: Version) -> dict[str, Any]:
@@ -71,21 +77,6 @@ def saved(result: SaveResult) -> dict[str, Any]:
         "parent": result.parent,
         "changes": asdict(result.changes) if result.changes else None,
         "waiting": result.waiting,
-    }
-    if result.error is not None:
-        described["error"] = result.error.to_dict()
-    return described
-
-
-def ran(result: SavedRun) -> dict[str, Any]:
-    """Return the result of a run as ``run --json`` prints it."""
-    described: dict[str, Any] = {
-        "key": result.key,
-        "number": result.number,
-        "digest": result.digest,
-        "version_id": result.version_id,
-        "waiting": result.waiting,
-        "run": run_to_document(result.run),
     }
     if result.error is not None:
         described["error"] = result.error.to_dict()
