@@ -52,6 +52,7 @@ def checkout(
         sweep(target.parent, environment.now())
         create_file(target, data, token=environment.new_write_id())
         return CheckoutResult(path=target, version=version)
+    accept(workspace)  # what an editor saved before this comes first in the history as well
     before = stamp(workspace.folder / path)
     rescued: SaveResult | None = None
     if not is_safe_to_replace(workspace, path):
@@ -76,9 +77,11 @@ def put_in_place(
     environment = workspace.session.environment
     token = environment.new_write_id()
     written = write_file(file, data, token=token, expected=before, check=True)
-    base = base_of(version, data)
-    entry = workspace.index.get(path).based_on(base)
-    workspace.index.put(stamped(entry, written, base.digest, environment.now()))
+    base, now = base_of(version, data), environment.now()
+    # A delivery in another thread may change what is remembered at the same time.
+    workspace.index.change(
+        path, lambda entry: stamped(entry.based_on(base), written, base.digest, now)
+    )
 
 
 def base_of(version: Version, data: Data, *, etag: str | None = None) -> Base:

@@ -70,6 +70,7 @@ class Workspace(Maintenance):
         self.delivered: list[Delivered] = []
         self._index: Index | None = None
         self._opening = threading.Lock()
+        self._connecting = threading.Lock()
         self._repository: Repository | None = None
 
     @classmethod
@@ -165,9 +166,10 @@ class Workspace(Maintenance):
         Args:
             despite_damage: Also open a store whose settings are damaged, for reading.
         """
-        if self._repository is None:
-            self._repository = self._open_repository(despite_damage=despite_damage)
-        return self._repository
+        with self._connecting:  # of two that threads open at once, one would never be closed
+            if self._repository is None:
+                self._repository = self._open_repository(despite_damage=despite_damage)
+            return self._repository
 
     @cached_property
     def store_setting(self) -> str:

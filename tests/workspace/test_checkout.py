@@ -19,6 +19,7 @@ from nbvc.errors import (
     UnsavedChanges,
     VersionNotFound,
 )
+from nbvc.workspace.accepting import capture
 from nbvc.workspace.checkout import put_in_place
 from nbvc.workspace.core import Workspace
 from nbvc.workspace.files import create_file, stamp, write_file
@@ -63,6 +64,22 @@ class TestSafety:
         file.write_bytes(b"half a notebo")
         workspace.checkout("mine.ipynb", "v1", force=True)
         assert workspace.read(workspace.resolve("mine.ipynb", "v3")) == b"half a notebo"
+
+    def test_what_an_editor_saved_just_before_is_one_version_of_its_own(
+        self, workspace: Workspace, file: Path
+    ) -> None:
+        """It is put in its place in the history first, and neither repeated nor put on top."""
+        assert workspace.repository  # open already, as in a server: nothing is delivered by that
+        file.write_bytes(THREE)
+        capture(workspace, "mine.ipynb")
+        workspace.checkout("mine.ipynb", "v1")
+        workspace.deliver()
+        assert [workspace.read(version) for version in workspace.log("mine.ipynb")] == [
+            THREE,
+            TWO,
+            ONE,
+        ]
+        assert workspace.index.get("mine.ipynb").base.number == 1
 
     def test_bytes_of_an_old_version_are_safe_to_replace(
         self, workspace: Workspace, file: Path
