@@ -99,7 +99,8 @@ class Folders:
             InvalidConfig: Its configuration cannot be used.
             NbvcError: The root cannot be made a workspace.
         """
-        folder = find_workspace(path.parent)
+        # What lies behind a link, or cannot be looked at, has none; the root is bound only once.
+        folder = find_workspace(path.parent) or find_workspace(self.root)
         is_root = folder is None or self.root.is_relative_to(folder)
         with self._lock:
             if folder is None:

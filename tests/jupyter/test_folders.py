@@ -5,8 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from nbvc.environment import Environment
+from nbvc.errors import InvalidKey
 from nbvc.jupyter.folders import Folders
+from nbvc.workspace.binding import bind
+from nbvc.workspace.settings import CONFIG_FILE, CONTROL_FOLDER
 from tests.conftest import make_workspace
 
 
@@ -25,3 +30,22 @@ def test_variables_choose_the_store_of_the_root_alone(
     assert (above.store_url, above.key("mine.ipynb")) == (for_all["NBVC_STORE"], "ada/mine.ipynb")
     assert (below.store_url, below.key(str(team / "mine.ipynb"))) == (own, "team/mine.ipynb")
     folders.close()
+
+
+@pytest.mark.parametrize("path", ["circle/mine.ipynb", "link/mine.ipynb"])
+def test_a_path_that_leads_nowhere_never_binds_the_root_anew(
+    environment: Environment, tmp_path: Path, path: str
+) -> None:
+    """Links in a circle, or out of the root: the configuration stays."""
+    root = environment.cwd
+    (tmp_path / "elsewhere").mkdir()
+    (root / "circle").symlink_to("circle")
+    (root / "link").symlink_to(tmp_path / "elsewhere")
+    store = (tmp_path / "other store").as_uri()
+    bind(root, store=store, namespace="ada/mine", settings=None, environment=environment)
+    before = (root / CONTROL_FOLDER / CONFIG_FILE).read_bytes()
+    workspace = Folders(root, environment).at(root / path)
+    assert workspace.store_url == store
+    with pytest.raises(InvalidKey):
+        workspace.relative(root / path)
+    assert (root / CONTROL_FOLDER / CONFIG_FILE).read_bytes() == before
