@@ -11,7 +11,7 @@ from jupyter_server import JUPYTER_SERVER_EVENTS_URI
 from jupyter_server.base.call_context import CallContext
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.services.contents.filemanager import FileContentsManager
-from traitlets import Bool, List, Unicode
+from traitlets import Bool, Float, List, Unicode
 
 from nbvc.environment import Environment
 from nbvc.jupyter import events
@@ -50,6 +50,10 @@ class NbvcExtension(ExtensionApp):
         config=True
     )
 
+    diff_timeout_seconds = Float(
+        30.0, min=0.001, help="How long the comparison of two large notebooks may take."
+    ).tag(config=True)
+
     clone_allowed_buckets = List(
         Unicode(),
         help="""Buckets beside that of the store that notebooks may be cloned from, through
@@ -85,11 +89,14 @@ class NbvcExtension(ExtensionApp):
             self.log.warning("nbvc: %s", note)
         folders = self._folders(root, Environment.current())
         server.event_logger.register_event_schema(events.SCHEMA)
-        self.versioning = Versioning(folders, self._emit, self.log)
+        self.versioning = Versioning(
+            folders, self._emit, self.log, diff_timeout_seconds=self.diff_timeout_seconds
+        )
         # Others run neither hooks nor events, or save somewhere else than on this disk.
         self.is_supported = isinstance(contents, FileContentsManager)
-        if self.enabled and self.is_supported:
+        if self.is_supported:
             self.ordering = Ordering(contents)
+        if self.enabled and self.is_supported:
             contents.register_post_save_hook(self.after_save)
             server.event_logger.add_listener(
                 schema_id=_CONTENTS_EVENTS, listener=self._on_contents_event
@@ -103,7 +110,9 @@ class NbvcExtension(ExtensionApp):
 
     def initialize_handlers(self) -> None:
         """Add the routes."""
-        self.handlers.extend([*routes(), *bookstore_routes(self)])
+        self.handlers.extend(
+            [*routes(publish_enabled=self.publish_enabled), *bookstore_routes(self)]
+        )
 
     @property
     def clone_folder(self) -> str:

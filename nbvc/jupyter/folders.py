@@ -82,6 +82,7 @@ class Folders:
         self._retired: list[tuple[datetime, Workspace]] = []
         self._prepared: set[Workspace] = set()
         self._lock = threading.Lock()
+        self._preparing: dict[Workspace, threading.Lock] = {}
 
     @property
     def environment(self) -> Environment:
@@ -136,20 +137,10 @@ class Folders:
         if workspace in self._prepared:
             return
         layout = self._layout if self.root.is_relative_to(workspace.folder) else None
-        try:
-            is_prepared = workspace.connect().prepared
-        except StoreNotFound:
-            is_prepared = False
-        if not is_prepared:
-            session = workspace.session
-            ready = prepare_store(
-                session, workspace.store_url, create=False, ask=lambda _: False, layout=layout
-            )
-            workspace.disconnect()
-            workspace.remember_store(ready.settings)
-        elif layout is not None and workspace.connect().layout != layout:
-            raise _other_prefixes(workspace.connect().layout)
-        self._prepared.add(workspace)
+        with self._preparing.setdefault(workspace, threading.Lock()):
+            if workspace not in self._prepared:
+                _prepare(workspace, layout)
+                self._prepared.add(workspace)
 
     def api_path(self, workspace: Workspace, path: str) -> str | None:
         """Return what the server calls the notebook at *path*; ``None`` outside of its root."""
@@ -174,6 +165,7 @@ class Folders:
             self._retired = [each for each in self._retired if each[0] > moment]
         for workspace in done:
             self._prepared.discard(workspace)
+            self._preparing.pop(workspace, None)
             workspace.close()
 
     def _open(self, folder: Path, flags: Mapping[str, str | None]) -> _Opened:
@@ -215,6 +207,24 @@ class Folders:
             environment=environment,
         )
         return self.root
+
+
+def _prepare(workspace: Workspace, layout: Layout | None) -> None:
+    try:
+        is_prepared = workspace.connect().prepared
+    except StoreNotFound:
+        is_prepared = False
+    if not is_prepared:
+        session = workspace.session
+        ready = prepare_store(
+            session, workspace.store_url, create=False, ask=lambda _: False, layout=layout
+        )
+        workspace.disconnect()
+        workspace.remember_store(ready.settings)
+        # Whoever is the first to use it would deliver as well, which is for the worker to do.
+        workspace.connect()
+    elif layout is not None and workspace.connect().layout != layout:
+        raise _other_prefixes(workspace.connect().layout)
 
 
 def _other_prefixes(layout: Layout) -> Conflict:

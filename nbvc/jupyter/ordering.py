@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 _Job = Callable[[], object]
+_T = TypeVar("_T")
 
 
 class Ordering:
@@ -29,7 +30,8 @@ class Ordering:
     def __init__(self, contents: Any) -> None:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._jobs: ContextVar[list[_Job] | None] = ContextVar("nbvc_jobs", default=None)
-        if inspect.iscoroutinefunction(contents.save):
+        self._is_synchronous = not inspect.iscoroutinefunction(contents.save)
+        if not self._is_synchronous:
             contents.save = self._one_by_one(contents.save)
 
     def lock(self, path: str) -> asyncio.Lock:
@@ -41,6 +43,24 @@ class Ordering:
             path: As the server calls it.
         """
         return self._locks.setdefault(path.strip("/"), asyncio.Lock())
+
+    async def alone(
+        self,
+        path: str,
+        work: Callable[[], _T],
+        run: Callable[[Callable[[], _T]], Awaitable[_T]],
+    ) -> _T:
+        """Do *work*, which is short and asks no store, while no save of a notebook is under way.
+
+        Args:
+            path: As the server calls it.
+            work: What to do.
+            run: Does it beside the event loop.
+        """
+        if self._is_synchronous:
+            return work()  # such a manager saves on the event loop: nothing comes between there
+        async with self.lock(path):
+            return await run(work)
 
     def do_beside(self, job: _Job) -> bool:
         """Do *job* in a thread once the file is written, before the save is answered.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
-from nbvc.errors import NbvcError
+from nbvc.errors import Ambiguous, NbvcError
 from nbvc.text import printable
 from nbvc.workspace.core import Workspace
 from nbvc.workspace.public_text import PublicText
@@ -16,6 +17,8 @@ _STORE_URL = re.compile(r"\b(?:s3|file)://[^\s'\"]*[^\s'\".,;:]")
 _ADDRESS = re.compile(r"\bhttps?://[^\s'\"]*[^\s'\".,;:]")
 _HOST = re.compile(r"(?<![\w.])(?:[\w-]+(?:\.[\w-]+)*|\[[0-9a-fA-F:]+\]):\d{2,5}(?![\w.])")
 _ABSOLUTE = re.compile(r"(?<![\w./<~-])~?/(?:[^\s/'\",;:]+/)*[^\s/'\",;:]*[^\s/'\",;:.]")
+_NAMES = frozenset({"ref", "digest", "saved_at"})
+"""What tells candidates apart: a digest may look like a secret."""
 
 
 class PublicErrors:
@@ -41,7 +44,18 @@ class PublicErrors:
         shown = _copy(error)
         shown.message = self._clean(error.message, private)
         shown.hint = self._clean(error.hint, private) if error.hint else None
+        if isinstance(shown, Ambiguous):
+            shown.candidates = [self._facts(facts, private) for facts in shown.candidates]
         return shown
+
+    def _facts(self, facts: Mapping[str, Any], private: list[str]) -> dict[str, Any]:
+        """Return the facts about a candidate, cleaned where they are more than its name."""
+        return {
+            name: self._clean(fact, private)
+            if isinstance(fact, str) and name not in _NAMES
+            else fact
+            for name, fact in facts.items()
+        }
 
     def _clean(self, text: str, private: list[str]) -> str:
         for name in sorted(private, key=len, reverse=True):

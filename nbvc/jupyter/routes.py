@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from jupyter_server.base.handlers import path_regex
@@ -14,18 +15,45 @@ from nbvc.jupyter.bookstore_cloning import FolderCloneHandler
 from nbvc.jupyter.bookstore_landing import ClonePage, FolderClonePage, NoSuchPage
 from nbvc.jupyter.bookstore_publishing import PublishHandler as BookstorePublishHandler
 from nbvc.jupyter.bookstore_settings import is_absolute
+from nbvc.jupyter.cloning import CloneHandler
+from nbvc.jupyter.comparing import DiffHandler
+from nbvc.jupyter.openapi import OpenApiHandler
+from nbvc.jupyter.restoring import RestoreHandler
+from nbvc.jupyter.sharing import PublishedHandler, PublishHandler, UnpublishHandler
 from nbvc.jupyter.status import StatusHandler
+from nbvc.jupyter.tags import TagsHandler
+from nbvc.jupyter.versions import ContentHandler, VersionsHandler
 
 if TYPE_CHECKING:
     from nbvc.jupyter.extension import NbvcExtension
 
 Route = tuple[str, type[RequestHandler]]
 
+API: dict[str, type[RequestHandler]] = {
+    "/status": StatusHandler,
+    "/versions": VersionsHandler,
+    "/content": ContentHandler,
+    "/diff": DiffHandler,
+    "/restore": RestoreHandler,
+    "/tags": TagsHandler,
+    "/published": PublishedHandler,
+    "/clone": CloneHandler,
+    "/openapi.json": OpenApiHandler,
+}
+"""The routes below ``BASE``."""
 
-def routes() -> list[Route]:
+PUBLISHING: dict[str, type[RequestHandler]] = {
+    "/publish": PublishHandler,
+    "/unpublish": UnpublishHandler,
+}
+"""Those that are there only where publishing is enabled."""
+
+
+def routes(*, publish_enabled: bool) -> list[Route]:
     """Return each pattern and its handler. The last one takes what no other does."""
+    api = API | PUBLISHING if publish_enabled else API
     return [
-        (f"{BASE}/status", StatusHandler),
+        *((f"{BASE}{re.escape(path)}", handler) for path, handler in api.items()),
         (rf"{BASE}(?:/.*)?", NotFoundHandler),
     ]
 

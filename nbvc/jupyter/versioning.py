@@ -15,20 +15,29 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from nbvc import looking
-from nbvc.errors import InvalidKey, NbvcError, WorkspaceNotFound
+from nbvc.errors import InvalidKey, NbvcError, NotFound, WorkspaceNotFound
 from nbvc.jupyter import events
+from nbvc.jupyter.differ import Differ
 from nbvc.jupyter.folders import Folders
+from nbvc.jupyter.limits import Busy
 from nbvc.jupyter.public import PublicErrors
 from nbvc.jupyter.worker import Worker
-from nbvc.model import NOTEBOOK_SUFFIX
+from nbvc.model import NOTEBOOK_SUFFIX, check_key_path
 from nbvc.workspace.accepting import capture, capture_found, note_move, note_removal
 from nbvc.workspace.core import Workspace
 from nbvc.workspace.delivering import Delivered
-from nbvc.workspace.files import Stamp, stamp
+from nbvc.workspace.files import Stamp, folder_inside, stamp
+from nbvc.workspace.naming import require_delivered, waits
 from nbvc.workspace.public_text import PublicText
 
 MAX_REQUESTS = 8
 """Requests that work with a store at the same time; more of them queue up."""
+
+MAX_QUEUED = 100
+"""Requests that queue up, at most; the store may be stalled."""
+
+SETTLE_SECONDS = 10.0
+"""How long a request waits for what was saved just before it."""
 
 _T = TypeVar("_T")
 
@@ -40,25 +49,48 @@ class Versioning:
         folders: The workspaces.
         emit: Puts an event on the server's bus; may be called in any thread.
         log: The server's log.
+        diff_timeout_seconds: How long the comparison of two large notebooks may take.
     """
 
-    def __init__(self, folders: Folders, emit: Callable[[events.Event], None], log: Logger) -> None:
+    def __init__(
+        self,
+        folders: Folders,
+        emit: Callable[[events.Event], None],
+        log: Logger,
+        *,
+        diff_timeout_seconds: float,
+    ) -> None:
         self.folders = folders
         self.public = PublicErrors(PublicText(folders.environment), folders.root)
         self.worker = Worker(folders, self, log)
+        self.differ = Differ(self.run, diff_timeout_seconds)
         self.problem: NbvcError | None = None
         self._emit = emit
         self._log = log
         self._seen: dict[Path, Stamp] = {}
         self._failures: dict[str, tuple[str, str]] = {}
+        self._under_way = 0
         self._threads = ThreadPoolExecutor(MAX_REQUESTS, thread_name_prefix="nbvc-request")
 
     async def run(self, work: Callable[[], _T]) -> _T:
-        """Do *work*, which may wait for a disk or a store, beside the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        """Do *work*, which may wait for a disk or a store, beside the event loop.
+
+        Raises:
+            Busy: Too much is under way already.
+        """
+        if self._under_way >= MAX_REQUESTS + MAX_QUEUED:
+            raise Busy(
+                "The server is waiting for too many requests.", hint="Try again in a moment."
+            )
+        self._under_way += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        finally:
+            self._under_way -= 1
 
     def close(self, timeout_seconds: float) -> None:
         """Finish what is under way; what waits stays in the outboxes."""
+        self.differ.stop()
         self._threads.shutdown(wait=False, cancel_futures=True)
         if self.worker.stop(timeout_seconds):
             self.folders.close()
@@ -77,6 +109,36 @@ class Versioning:
         file = self.folders.root / relative
         workspace = self.folders.at(file)
         return workspace, workspace.relative(file)
+
+    def find_folder(self, path: str) -> tuple[Workspace, Path]:
+        """Return the workspace of the folder that the server calls *path*, and the folder itself.
+
+        Raises:
+            InvalidKey: It leads out of the server's root, also by a link, or is a control folder.
+            NotFound: There is no such folder.
+            AccessDenied: It came from somebody else.
+        """
+        root, relative = self.folders.root, path.strip("/")
+        if relative:
+            check_key_path(relative)
+        inside = folder_inside(root, root / relative)
+        if inside.parts:
+            check_key_path(str(inside))
+        folder = root / inside
+        if not looking.is_folder(folder):
+            raise NotFound(f"There is no folder {relative}.")
+        return self.folders.at(folder / "any.ipynb"), folder
+
+    def settle(self, workspace: Workspace, path: str) -> None:
+        """Wait until nothing of a notebook is on its way to the store.
+
+        Raises:
+            Conflict: It is still on its way.
+        """
+        if waits(workspace, path):
+            self.worker.wake(workspace)
+            self.worker.wait_until_idle(SETTLE_SECONDS)
+            require_delivered(workspace, path)
 
     # What the server does
 

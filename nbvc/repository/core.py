@@ -207,12 +207,23 @@ class Repository:
         return self.store.locate(data_key, version.version_id)
 
     def list_notebooks(
-        self, prefix: str = "", *, area: Area = Area.WORKSPACE, with_versions: bool = True
+        self,
+        prefix: str = "",
+        *,
+        area: Area = Area.WORKSPACE,
+        with_versions: bool = True,
+        after: str = "",
+        limit: int | None = None,
     ) -> Iterator[Listed]:
-        """Return the notebooks whose keys begin with *prefix*, as a stream in key order."""
+        """Return the notebooks whose keys begin with *prefix*, as a stream in key order.
+
+        See :func:`nbvc.repository.listing.list_notebooks`.
+        """
         from nbvc.repository import listing
 
-        return listing.list_notebooks(self._backend, area, prefix, with_versions=with_versions)
+        return listing.list_notebooks(
+            self._backend, area, prefix, with_versions=with_versions, after=after, limit=limit
+        )
 
     def list_removed(self, prefix: str = "") -> Iterator[Listed]:
         """Return the removed notebooks whose keys begin with *prefix*, as a stream."""

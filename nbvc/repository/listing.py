@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 
 from nbvc.manifest.records import RecordFile
 from nbvc.model import NOTEBOOK_SUFFIX, Area, Digest, NotebookKey, VersionId
@@ -47,7 +47,13 @@ class Listed:
 
 
 def list_notebooks(
-    backend: Backend, area: Area, prefix: str, *, with_versions: bool = True
+    backend: Backend,
+    area: Area,
+    prefix: str,
+    *,
+    with_versions: bool = True,
+    after: str = "",
+    limit: int | None = None,
 ) -> Iterator[Listed]:
     """Yield the notebooks whose keys begin with *prefix*, in key order, as a stream.
 
@@ -57,14 +63,18 @@ def list_notebooks(
         prefix: Plain text; end it with a slash to mean a folder.
         with_versions: Whether to read each notebook's newest record (2 requests for each, 1 where
             cached, several at once); without it, one request lists 1,000 notebooks.
+        after: Begin behind this key; those before it cost no more than their part of the listing.
+        limit: How many notebooks at most.
     """
     root = f"{backend.layout.prefix(area)}/"
-    entries = (
+    entries: Iterator[Listed] = (
         Listed(key=key, area=area, size_bytes=entry.size_bytes, saved_at=entry.modified_at)
         for entry in backend.store.list_keys(root + prefix)
         if entry.key.endswith(NOTEBOOK_SUFFIX)
         and (key := backend.layout.notebook_key(area, entry.key)) is not None
+        and key > after
     )
+    entries = islice(entries, limit)
     if not with_versions:
         yield from entries
         return

@@ -52,7 +52,6 @@ def checkout(
         sweep(target.parent, environment.now())
         create_file(target, data, token=environment.new_write_id())
         return CheckoutResult(path=target, version=version)
-    accept(workspace)  # what an editor saved before this comes first in the history as well
     before = stamp(workspace.folder / path)
     rescued: SaveResult | None = None
     if not is_safe_to_replace(workspace, path):

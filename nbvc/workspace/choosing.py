@@ -79,7 +79,10 @@ def near_names(workspace: Workspace, path: str, selector: Selector) -> list[str]
     if not isinstance(selector.base, Name):
         return []
     name = selector.base.text
-    if looking.is_file(workspace.session.environment.cwd / f"{name}{NOTEBOOK_SUFFIX}"):
+    # A name with a slash never comes from a command line, and may ask for what lies elsewhere.
+    if "/" not in name and looking.is_file(
+        workspace.session.environment.cwd / f"{name}{NOTEBOOK_SUFFIX}"
+    ):
         return [f"{name}{NOTEBOOK_SUFFIX}"]
     names = [*workspace.tags(workspace.folder / path), "latest", "published"]
     return difflib.get_close_matches(name, names, 3, 0.6)

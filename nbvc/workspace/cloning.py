@@ -91,7 +91,7 @@ def clone(
     location = locate(session, source)
     with session.open_repository(location.store_url) as repository:
         if location.is_notebook:
-            return _clone_notebook(session, repository, location, destination)
+            return clone_notebook(session, repository, location, destination)
         return _clone_folder(session, repository, location, destination, progress)
 
 
@@ -127,9 +127,15 @@ def locate(session: Session, source: str) -> Location:
         )
 
 
-def _clone_notebook(
+def clone_notebook(
     session: Session, repository: Repository, location: Location, destination: str | None
 ) -> CloneResult:
+    """Copy the notebook at *location*, which lies in the store of *repository*; see :func:`clone`.
+
+    Raises:
+        NotebookNotFound: There is none.
+        VersionNotFound: It has no such version.
+    """
     selector = location.selector or LATEST
     version = repository.resolve(
         location.key, selector, area=location.area, as_of=_as_of(session, selector)

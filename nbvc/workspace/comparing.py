@@ -117,15 +117,21 @@ class Comparison:
         """
         from nbvc.diffing import to_json
 
-        if self.is_same:
-            return []
-        kept = self._kept("diff")
+        kept = self.kept_diff()
         if kept is not None:
             found: list[dict[str, Any]] = json.loads(kept)
             return found
         plain = to_json(self._computed)
-        self._keep("diff", json.dumps(plain, separators=(",", ":")).encode())
+        self.keep_diff(json.dumps(plain, separators=(",", ":")).encode())
         return plain
+
+    def kept_diff(self) -> bytes | None:
+        """Return the diff as JSON, if it is known without a comparison."""
+        return b"[]" if self.is_same else self._kept("diff")
+
+    def keep_diff(self, diff: bytes) -> None:
+        """Keep a diff that was worked out elsewhere, as JSON."""
+        self._keep("diff", diff)
 
     @cached_property
     def notebooks(self) -> tuple[Notebook, Notebook]:

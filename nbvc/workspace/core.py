@@ -426,26 +426,35 @@ class Workspace(Maintenance):
         version: str | Selector | None = None,
         *,
         message: str = "",
+        author: str | None = None,
     ) -> PublishResult:
         """Promote a version, by default the latest, to the published area, inside the store.
 
         Durable when this returns. 2 requests for the latest version that was saved from here.
+
+        Args:
+            path: The notebook; may be left out where there is only one.
+            version: Which version.
+            message: What to say about it.
+            author: Who does it; by default the session's author. So for the methods below.
 
         Raises:
             NotebookNotFound: It has no version yet.
         """
         from nbvc.workspace import sharing
 
-        return sharing.publish(self, self.choose(path), version, message=message)
+        return sharing.publish(self, self.choose(path), version, message=message, author=author)
 
-    def unpublish(self, path: str | Path | None = None, *, message: str = "") -> NotebookKey:
+    def unpublish(
+        self, path: str | Path | None = None, *, message: str = "", author: str | None = None
+    ) -> NotebookKey:
         """Take the published copy back; its versions stay in the store.
 
         Raises:
             NotebookNotFound: It is not published.
         """
         key = self.key_of(self.choose(path))
-        self.repository.unpublish(key, self.session.act(message))
+        self.repository.unpublish(key, self.session.act(message, author=author))
         return key
 
     # Name
@@ -461,6 +470,7 @@ class Workspace(Maintenance):
         version: str | Selector = LATEST,
         *,
         move: bool = False,
+        author: str | None = None,
     ) -> Version:
         """Give a version a name; return the version.
 
@@ -470,16 +480,18 @@ class Workspace(Maintenance):
         """
         from nbvc.workspace import naming
 
-        return naming.tag(self, name, self.choose(path), version, move=move)
+        return naming.tag(self, name, self.choose(path), version, move=move, author=author)
 
-    def delete_tag(self, name: str, path: str | Path | None = None) -> int:
+    def delete_tag(
+        self, name: str, path: str | Path | None = None, *, author: str | None = None
+    ) -> int:
         """Take a name away; return the number of the version that had it.
 
         Raises:
             VersionNotFound: There is no such name.
         """
         key = self.key_of(self.choose(path))
-        return self.repository.delete_tag(key, name, self.session.act())
+        return self.repository.delete_tag(key, name, self.session.act(author=author))
 
     def rename(self, old: str | Path, new: str | Path) -> Version:
         """Give a notebook another name, in the store and on disk; its history follows.

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 
 def tag(
-    workspace: Workspace, name: str, path: str, version: str | Selector, *, move: bool
+    workspace: Workspace,
+    name: str,
+    path: str,
+    version: str | Selector,
+    *,
+    move: bool,
+    author: str | None = None,
 ) -> Version:
     """Name a version of the notebook at *path*; see :meth:`nbvc.Workspace.tag`."""
     check_tag(name)
@@ -30,7 +36,8 @@ def tag(
             hint=f"Save {path} once more: that gives it one.",
         )
     key = workspace.key_of(path)
-    workspace.repository.set_tag(key, name, found.number, workspace.session.act(), move=move)
+    act = workspace.session.act(author=author)
+    workspace.repository.set_tag(key, name, found.number, act, move=move)
     return found
 
 
@@ -45,8 +52,8 @@ def rename(workspace: Workspace, old: str, new: str) -> Version:
         raise AlreadyExists(f"{new} exists; nothing was changed.", hint="Choose another name.")
     if not there and stamp(target) is None:
         raise NotebookNotFound(f"There is no file {old}.", hint="nbvc status lists what is here.")
-    _require_delivered(workspace, old)
-    _require_delivered(workspace, new)
+    require_delivered(workspace, old)
+    require_delivered(workspace, new)
     act = workspace.session.act(f"renamed from {old}")
     known = workspace.repository.rename(workspace.key_of(old), workspace.key_of(new), act)
     if stamp(source) is not None:
@@ -82,14 +89,21 @@ def remove(workspace: Workspace, path: str, *, keep_file: bool) -> None:
     before = stamp(file)
     if not keep_file and not is_safe_to_replace(workspace, path):
         raise unsaved(path)
-    _require_delivered(workspace, path)
+    require_delivered(workspace, path)
     workspace.repository.remove(workspace.key_of(path), workspace.session.act())
     workspace.index.forget(path)
     if not keep_file and before is not None:
         remove_file(file, before)
 
 
-def _require_delivered(workspace: Workspace, path: str) -> None:
+def waits(workspace: Workspace, path: str) -> bool:
+    """Return whether something of the notebook is on its way to the store."""
+    key, store = workspace.key_of(path), workspace.store_setting
+    captured = any(found.touches(store, key) for found in workspace.captures.pending())
+    return captured or bool(workspace.outbox.waiting(store=store, key=key))
+
+
+def require_delivered(workspace: Workspace, path: str) -> None:
     """Check that no version of the notebook waits.
 
     Delivered later, it would bring the notebook back, or go into the history of another one.
@@ -97,10 +111,7 @@ def _require_delivered(workspace: Workspace, path: str) -> None:
     Raises:
         Conflict: One does.
     """
-    repository = workspace.repository  # delivers what it can
-    key, store = workspace.key_of(path), workspace.store_setting
-    captured = any(found.touches(store, key) for found in workspace.captures.pending())
-    if repository and (captured or workspace.outbox.waiting(store=store, key=key)):
+    if workspace.repository and waits(workspace, path):  # delivers what it can
         raise Conflict(
             f"A version of {path} waits in the outbox; nothing was changed.",
             hint="Deliver it first: nbvc push",

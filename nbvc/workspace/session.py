@@ -46,12 +46,12 @@ class Session:
         self.folder = folder
         self.settings = Settings(environment, folder, flags)
 
-    def act(self, message: str = "") -> Act:
-        """Return a new act of the present user, now."""
+    def act(self, message: str = "", *, author: str | None = None) -> Act:
+        """Return a new act of *author*, by default of the present user, now."""
         from nbvc.repository import Act
 
         return Act(
-            author=self.author,
+            author=author or self.author,
             message=message,
             now=self.environment.now(),
             write_id=self.environment.new_write_id(),

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 
 def publish(
-    workspace: Workspace, path: str, version: str | Selector | None, *, message: str
+    workspace: Workspace,
+    path: str,
+    version: str | Selector | None,
+    *,
+    message: str,
+    author: str | None = None,
 ) -> PublishResult:
     """Publish a version of the notebook at *path*; see :meth:`nbvc.Workspace.publish`."""
     repository = workspace.repository  # delivers what waits: that may be the latest version
@@ -25,7 +30,7 @@ def publish(
     entry = workspace.index.get(path)
     selector = parse_selector(version) if isinstance(version, str) else version
     source = _source(workspace, path, entry, selector)
-    act = workspace.session.act(message)
+    act = workspace.session.act(message, author=author)
     publication = repository.publish(source, key, act, entry.published)
     record = publication.file.record
     workspace.index.change(path, lambda entry: replace(entry, published=publication.file))

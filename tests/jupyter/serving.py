@@ -10,8 +10,10 @@ from typing import Any
 from tornado.httpclient import HTTPClientError, HTTPResponse
 
 from nbvc.jupyter import events
+from nbvc.jupyter.api import BASE
 from nbvc.jupyter.extension import NbvcExtension
 from nbvc.workspace.core import Workspace
+from tests.jupyter.description import check_reply
 
 IDLE_SECONDS = 60.0
 
@@ -66,6 +68,8 @@ class Server:
     ) -> HTTPResponse:
         """Send a request with the server's token; any status comes back as a response.
 
+        What a route of ours answers is checked against the OpenAPI document.
+
         Args:
             method: Such as ``GET``.
             path: Below the base URL, as ``/api/contents/mine.ipynb``.
@@ -89,7 +93,10 @@ class Server:
         except HTTPClientError as error:
             if error.response is None:
                 raise
-            return error.response
+            response = error.response
+        if path.startswith(BASE):
+            kind = response.headers.get("Content-Type", "")
+            check_reply(method, path, response.code, kind, response.body)
         return response
 
     async def json(
