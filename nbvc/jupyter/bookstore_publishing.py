@@ -24,6 +24,7 @@ _MALFORMED = (AttributeError, KeyError, RecursionError, TypeError, ValueError)
 """What nbformat raises for values that have nothing of a notebook."""
 
 _MAX_REASON = 500
+_SETTLE_SECONDS = 10.0
 
 
 class PublishHandler(BookstoreHandler):
@@ -61,7 +62,11 @@ def publish(
     data = written_by_jupyter(content)
     workspace, relative = versioning.find(path)
     versioning.folders.prepare(workspace)
-    repository, key = workspace.repository, workspace.key_of(relative)
+    if not (workspace.outbox.is_empty() and workspace.captures.is_empty()):
+        # What was saved just before comes before this.
+        versioning.worker.wake(workspace)
+        versioning.worker.wait_until_idle(_SETTLE_SECONDS)
+    repository, key = workspace.connect(), workspace.key_of(relative)
     draft = Draft(data=data, digest=Digest.of(data), parent=None, changes=None)
     environment = workspace.session.environment
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import nbformat
 import pytest
 
 from nbvc.jupyter.bookstore import RELEASE
+from nbvc.jupyter.routes import bookstore_routes
+from nbvc.workspace.core import Workspace
 from tests.jupyter.buckets import NAME, Bucket
 from tests.jupyter.serving import Server, cells
 
@@ -45,36 +48,56 @@ def in_lines(*sources: str) -> dict[str, Any]:
 # GET /api/bookstore
 
 
-@configured(
-    {},
-    {"BookstoreSettings": {"s3_bucket": NAME}},
-    {"NbvcExtension": {"store": f"s3://{NAME}/root", "publish_enabled": True}},
-    {"BookstoreSettings": {"s3_bucket": NAME, "enable_s3_cloning": False}},
-    {"NbvcExtension": {"store": f"s3://{NAME}", "s3_clone_enabled": False, "enabled": False}},
-    {"BookstoreSettings": {"fs_cloning_basedir": "/anything"}},
-    {"NbvcExtension": {"fs_cloning_basedir": "relative"}},
-    ids=["embedded", "bucket", "publish", "no clone", "no saves", "folder", "relative"],
-)
+@configured({}, {"BookstoreSettings": {"s3_bucket": NAME}}, ids=["embedded", "bucket"])
 async def test_features_say_what_works(
-    server: Server, request: pytest.FixtureRequest, server_home: Path
+    server: Server, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Under bookstore's names; a store in a folder is no bucket; asking makes nothing."""
-    expected = {
-        "embedded": (False, False, False, False, False),
-        "bucket": (True, True, False, True, False),
-        "publish": (True, True, True, True, False),
-        "no clone": (True, True, False, False, False),
-        "no saves": (True, False, False, False, False),
-        "folder": (False, False, False, False, True),
-        "relative": (False, False, False, False, False),
-    }[request.node.callspec.id]
-    for path in ("/api/bookstore", "/api/bookstore/"):
-        found = await server.json("GET", path)
-        assert found == {
-            "release": RELEASE,
-            "features": dict(zip(FEATURES, expected, strict=True)),
-        }
+    has = request.node.callspec.id == "bucket"
+    cases: list[tuple[dict[str, Any], tuple[bool, ...]]] = [
+        ({}, (has, has, False, has, False)),
+        ({"publish_enabled": True}, (has, has, True, has, False)),
+        ({"enabled": False}, (has, False, False, has, False)),
+        ({"s3_clone_enabled": False}, (has, has, False, False, False)),
+        ({"fs_cloning_basedir": "/anything"}, (has, has, False, has, True)),
+        ({"fs_cloning_basedir": "relative"}, (has, has, False, has, False)),
+    ]
+    for values, expected in cases:
+        with monkeypatch.context() as patch:
+            for name, value in values.items():
+                patch.setattr(server.extension, name, value)
+            for path in ("/api/bookstore", "/api/bookstore/"):
+                assert await server.json("GET", path) == {
+                    "release": RELEASE,
+                    "features": dict(zip(FEATURES, expected, strict=True)),
+                }
     assert not (server.root / ".nbvc").exists()
+
+
+@configured({})
+async def test_what_is_turned_off_has_no_route(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor a page; by bookstore's settings as by ours."""
+    off = {"publish": "publish_enabled", "clone": "s3_clone_enabled", "fs-": "fs_cloning_basedir"}
+    on = {"publish_enabled": True, "s3_clone_enabled": True, "fs_cloning_basedir": "/anything"}
+
+    def patterns() -> str:
+        return " ".join(pattern for pattern, _ in bookstore_routes(server.extension))
+
+    for name, value in on.items():
+        monkeypatch.setattr(server.extension, name, value)
+    assert [patterns().count(word) for word in (*off, "clone")] == [1, 4, 2, 4]
+    for word, name in off.items():
+        with monkeypatch.context() as patch:
+            patch.setattr(server.extension, name, type(on[name])())
+            expected = {"publish": 0, "clone": 2, "fs-": 0}[word]
+            assert patterns().count(word) == expected
+    for folder in ("relative", "../relative", "a\0"):
+        monkeypatch.setattr(server.extension, "fs_cloning_basedir", folder)
+        assert "fs-" not in patterns()
+    monkeypatch.setattr(server.extension.bookstore, "enable_s3_cloning", False)
+    assert "clone" not in patterns()
 
 
 # PUT /api/bookstore/publish
@@ -103,15 +126,40 @@ async def test_publishing_what_was_saved_makes_no_second_draft(
 ) -> None:
     """As bookstore's client does: it reads the notebook from the server, and sends it back."""
     await server.save("mine.ipynb", "x = 1")
-    await server.idle()
     content = (await server.json("GET", "/api/contents/mine.ipynb"))["content"]
     await server.json("PUT", "/api/bookstore/publish/mine.ipynb", published(content))
+    await server.idle()
     with server.workspace() as workspace:
         (version,) = workspace.log("mine.ipynb")
         assert version.published
+    assert [event["action"] for event in server.events] == ["queued", "saved"]
     assert bucket.get("published/mine.ipynb") == (server.root / "mine.ipynb").read_bytes()
     await server.save("mine.ipynb", "x = 2")
     assert await server.sources("mine.ipynb") == ["x = 1", "x = 2"]
+
+
+@configured({"NbvcExtension": {"publish_enabled": True}})
+async def test_a_publication_comes_after_what_was_saved_before(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when that is still on its way to the store."""
+    go_on, worker = threading.Event(), server.extension.versioning.worker
+    deliver, wait = Workspace.deliver, worker.wait_until_idle
+
+    def held(workspace: Workspace, **named: Any) -> Any:
+        go_on.wait(60)
+        return deliver(workspace, **named)
+
+    def wait_until_idle(timeout_seconds: float) -> bool:
+        go_on.set()
+        return wait(timeout_seconds)
+
+    monkeypatch.setattr(Workspace, "deliver", held)
+    monkeypatch.setattr(worker, "wait_until_idle", wait_until_idle)
+    await server.save("mine.ipynb", "x = 1")
+    await server.json("PUT", "/api/bookstore/publish/mine.ipynb", published())
+    assert await server.sources("mine.ipynb") == ["x = 1", "import this"]
+    assert [event["action"] for event in server.events] == ["queued", "saved"]
 
 
 BAD_PUBLICATIONS = {
@@ -153,10 +201,7 @@ async def test_publish_answers_with_the_status_of_the_store(server: Server, buck
     assert NAME not in json.dumps(reply)
 
 
-@configured(
-    {"BookstoreSettings": {"s3_bucket": NAME}},
-    {"NbvcExtension": {"store": f"s3://{NAME}"}},
-)
+@configured({"NbvcExtension": {"store": f"s3://{NAME}"}})
 async def test_publishing_is_off_until_it_is_turned_on(server: Server, bucket: Bucket) -> None:
     """There is no such route, whatever is sent to it."""
     for body in (published(), None):
@@ -318,15 +363,13 @@ async def test_clone_says_that_there_is_no_bucket(server: Server) -> None:
     assert "c.NbvcExtension.store" in reply["hint"]
 
 
-@configured(
-    {"BookstoreSettings": {"s3_bucket": NAME, "enable_s3_cloning": False}},
-    {"NbvcExtension": {"store": f"s3://{NAME}", "s3_clone_enabled": False}},
-)
+@configured({"BookstoreSettings": {"enable_s3_cloning": False, "fs_cloning_basedir": "relative"}})
 async def test_cloning_can_be_turned_off(server: Server) -> None:
-    """Neither page nor route is there then, nor those that clone from a folder."""
+    """From buckets and from a folder: neither page nor route is there then."""
     for path in ("clone", "fs-clone"):
         assert (await server.ask("GET", f"/bookstore/{path}")).code == 404
-        await server.json("POST", f"/api/bookstore/{path}", {}, status=404)
+        reply = await server.json("POST", f"/api/bookstore/{path}", {"relpath": "a"}, status=404)
+        assert reply["kind"] == "not-found"
 
 
 # POST /api/bookstore/fs-clone
@@ -414,18 +457,6 @@ async def test_fs_clone_stays_in_its_folder(from_folder: Server, shared: Path) -
         assert reply["kind"] == "invalid-input"
     assert (await from_folder.ask("GET", "/bookstore/fs-clone")).code == 400
     assert [path.name for path in from_folder.root.iterdir() if path.name != ".nbvc"] == []
-
-
-@configured(
-    {},
-    {"BookstoreSettings": {"fs_cloning_basedir": "relative"}},
-    {"NbvcExtension": {"fs_cloning_basedir": "../relative"}},
-)
-async def test_fs_clone_is_off_until_its_folder_is_absolute(server: Server) -> None:
-    """Then neither page nor route is there."""
-    await server.json("POST", "/api/bookstore/fs-clone", {"relpath": "a.ipynb"}, status=404)
-    page = await server.ask("GET", "/bookstore/fs-clone", params={"relpath": "a.ipynb"})
-    assert page.code == 404
 
 
 # Who may

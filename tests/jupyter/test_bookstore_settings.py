@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -166,6 +168,35 @@ async def test_amazon_itself_is_no_endpoint() -> None:
 async def test_the_new_setting_of_the_store_wins(server: Server) -> None:
     """Where both are there."""
     assert server.extension.versioning.folders.root_store() == f"s3://{NAME}/root"
+
+
+@pytest.fixture
+def known_to_the_user(hidden_bucket: Bucket, server_home: Path) -> Bucket:
+    """Return a bucket that only the user's own configuration says how to find."""
+    server_home.mkdir(exist_ok=True)
+    (server_home / "config.toml").write_text(
+        f'[stores."s3://{NAME}"]\nendpoint_url = "{hidden_bucket.endpoint}"\n'
+    )
+    return hidden_bucket
+
+
+@configured(
+    {"NbvcExtension": {"store": f"s3://{NAME}", "clone_allowed_buckets": ["theirs", "far"]}}
+)
+async def test_an_allowed_bucket_is_asked_where_the_own_one_is(
+    known_to_the_user: Bucket, server: Server, server_home: Path
+) -> None:
+    """As with bookstore, unless the user says where it is: never where a request says."""
+    known_to_the_user.make("theirs")
+    known_to_the_user.put("a.txt", b"text", bucket="theirs")
+    body = {"s3_key": "a.txt", "endpoint_url": "http://127.0.0.1:1", "profile": "other"}
+    reply = await server.json("POST", "/api/bookstore/clone", {**body, "s3_bucket": "theirs"})
+    assert reply["content"] == "text"
+    config = server_home / "config.toml"
+    config.write_text(f'{config.read_text()}[stores."s3://far"]\nprofile = "none"\n')
+    server.extension.versioning.folders.close()
+    refused = await server.ask("POST", "/api/bookstore/clone", {**body, "s3_bucket": "far"})
+    assert "none" in json.loads(refused.body)["message"]
 
 
 async def test_the_variables_of_bookstore_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
