@@ -19,6 +19,9 @@ from tests.pages import PROJECT
 
 CONFIG = PROJECT / "docs" / "examples" / "jupyterhub_config.py"
 PASSWORD = "only-for-the-test"
+LEFT_OUT = (COLLABORATION, "jupyterlab", "notebook", "notebook_shim", "jupyter_lsp", "nbdime")
+"""Extensions that servers start without here, each of which costs time to import."""
+
 DEBIANS_MODULES = "/usr/share/nodejs"
 """Where node, if it is not Debian's, does not look by itself."""
 
@@ -50,7 +53,7 @@ class Hub:
         for user in users:
             config = self.home(user) / ".jupyter" / "jupyter_server_config.json"
             config.parent.mkdir(parents=True)
-            extensions = {COLLABORATION: False}
+            extensions = dict.fromkeys(LEFT_OUT, False)
             config.write_text(
                 json.dumps({"ServerApp": {"allow_root": True, "jpserver_extensions": extensions}})
             )
