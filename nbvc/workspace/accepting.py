@@ -64,9 +64,11 @@ def capture_found(workspace: Workspace, path: str, *, author: str | None = None)
 def capture_changed(workspace: Workspace) -> None:
     """Take the bytes of every known notebook whose file was changed since it was saved.
 
-    Files that cannot be read are left out.
+    Known are also those of which all is still captured: an editor may have been killed between the
+    next save and its capture. Files that cannot be read are left out.
     """
-    for path in workspace.index.paths():
+    captured = (found.path for found in workspace.captures.pending() if not found.is_note)
+    for path in {*workspace.index.paths(), *captured}:
         with suppress(NbvcError):
             entry, file = workspace.index.get(path), workspace.folder / path
             present = stamp(file)

@@ -285,6 +285,16 @@ def test_known_notebooks_that_were_changed_are_found(workspace: Workspace) -> No
     assert history(workspace, "changed.ipynb") == [ONE, TWO]
 
 
+def test_what_was_saved_and_not_captured_is_found_beside_what_waits(workspace: Workspace) -> None:
+    """Killed right after the second save of a new notebook, before anybody looked at the first."""
+    saved(workspace, "mine.ipynb", ONE)
+    saved(workspace, "yours.ipynb", ONE)
+    write(workspace, "mine.ipynb", TWO)
+    capture_changed(workspace)
+    assert history(workspace, "mine.ipynb") == [ONE, TWO]
+    assert history(workspace, "yours.ipynb") == [ONE]
+
+
 def test_a_capture_that_cannot_be_read_holds_up_those_behind_it(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
