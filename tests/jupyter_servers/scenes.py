@@ -13,7 +13,7 @@ from tests.jupyter_servers.processes import contents
 LOOP_SECONDS = 0.05
 """For how long the event loop may do nothing else (issue 5)."""
 
-TRIES = 5
+TRIES = 10
 
 
 def a_day_of_work(server: Jupyter) -> None:
