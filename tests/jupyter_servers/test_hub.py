@@ -82,6 +82,7 @@ def test_each_user_has_versions_of_their_own(keys: dict[str, str], tmp_path: Pat
             check_saves(hub, user, server)
         check_nobody_else_gets_in(hub, tokens)
         check_paths_end_at_the_home(hub, ana, BOB)
+        check_no_clone_of_drafts_of_others(hub, ana, ANA, BOB)
         check_keys_end_at_the_own_name(hub, ANA, BOB)
         check_only_named_variables_pass(hub, ANA, file)
 
@@ -154,6 +155,22 @@ def check_paths_end_at_the_home(hub: Hub, server: Client, other: str) -> None:
     server.wait_until_delivered()
     assert victim.read_bytes() == before
     assert not (victim.parent / "stolen.ipynb").exists()
+
+
+def check_no_clone_of_drafts_of_others(hub: Hub, server: Client, user: str, other: str) -> None:
+    """A user's own server clones the drafts of that user from the store, and of nobody else."""
+    before = sorted(hub.home(user).glob("*.ipynb"))
+    drafts = {"s3_bucket": "team-notebooks", "s3_key": f"workspace/{other}/mine.ipynb"}
+    for route, sent in (
+        ("/nbvc/api/v1/clone", {"key": f"{other}/mine.ipynb"}),
+        ("/api/bookstore/clone", drafts),
+    ):
+        status, reply = server.ask("POST", route, sent)
+        assert status == 403, (route, status, reply)
+    assert sorted(hub.home(user).glob("*.ipynb")) == before
+    server.json("POST", "/nbvc/api/v1/clone", {"key": f"{user}/mine.ipynb"})
+    drafts["s3_key"] = f"workspace/{user}/mine.ipynb"
+    server.json("POST", "/api/bookstore/clone", drafts)
 
 
 def check_keys_end_at_the_own_name(hub: Hub, user: str, other: str) -> None:
