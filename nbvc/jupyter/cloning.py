@@ -45,7 +45,8 @@ class CloneHandler(NbvcHandler):
         ((file, version),) = result.files
         is_new = not result.present
         if is_new:
-            self.versioning.saved_file(file, author=self.author)
+            saved = partial(self.versioning.saved_file, file, author=self.author)
+            await self.versioning.run(saved)
         path = file.relative_to(self.versioning.folders.root).as_posix()
         self.reply(
             {"path": path, "created": is_new, "version": describing.version(version)},

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from nbvc.jupyter.api import BASE
+from nbvc.jupyter.cursors import VersionCursor
 from nbvc.repository import Repository
 from nbvc.stores.base import Overwrite
 from nbvc.workspace import describing
@@ -19,6 +20,7 @@ from tests.jupyter.serving import Server, cells
 VERSIONS, CONTENT, TAGS = f"{BASE}/versions", f"{BASE}/content", f"{BASE}/tags"
 NAME = "my folder/über 50%#?.ipynb"
 MINE = {"path": "mine.ipynb"}
+MANY_PAGES = 10
 
 
 async def _save(server: Server, count: int, path: str = "mine.ipynb") -> None:
@@ -29,13 +31,15 @@ async def _save(server: Server, count: int, path: str = "mine.ipynb") -> None:
 
 async def _pages(server: Server, limit: int) -> list[list[int]]:
     """Return the numbers of the versions on each page."""
-    pages, cursor = [], {}
-    while True:
+    pages: list[list[int]] = []
+    cursor: dict[str, str] = {}
+    while len(pages) < MANY_PAGES:
         page = await server.json("GET", VERSIONS, params={**MINE, "limit": limit, **cursor})
         pages.append([version["number"] for version in page["versions"]])
         if page["next"] is None:
-            return pages
+            break
         cursor = {"cursor": page["next"]}
+    return pages
 
 
 async def test_versions_are_those_of_the_log(server: Server) -> None:
@@ -81,6 +85,11 @@ async def test_versions_without_a_record_have_their_place(server: Server) -> Non
             )
     assert await _pages(server, 1) == [[None], [None], [2], [1]]
     assert await _pages(server, 3) == [[None, None, 2], [1]]
+    with server.workspace() as workspace:
+        unindexed = next(workspace.log("mine.ipynb"))
+    before = VersionCursor(number=7, version_id="v7")
+    after = VersionCursor.after([unindexed], before)
+    assert (after.number, after.version_id) == (7, unindexed.version_id)
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "501", "ten", "5.0", "1" * 5_000, "٣", "1_0"])
