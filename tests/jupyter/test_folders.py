@@ -10,9 +10,12 @@ import pytest
 from nbvc.environment import Environment
 from nbvc.errors import InvalidKey
 from nbvc.jupyter.folders import Folders
+from nbvc.workspace.accepting import capture
 from nbvc.workspace.binding import bind
+from nbvc.workspace.naming import waits
 from nbvc.workspace.settings import CONFIG_FILE, CONTROL_FOLDER
 from tests.conftest import make_workspace
+from tests.workspace.helpers import ONE
 
 
 def test_variables_choose_the_store_of_the_root_alone(
@@ -49,3 +52,17 @@ def test_a_path_that_leads_nowhere_never_binds_the_root_anew(
     with pytest.raises(InvalidKey):
         workspace.relative(root / path)
     assert (root / CONTROL_FOLDER / CONFIG_FILE).read_bytes() == before
+
+
+def test_who_reads_first_delivers_nothing(environment: Environment) -> None:
+    """That is for the worker, which tells of it; a request would wait for the store as well."""
+    folders = Folders(environment.cwd, environment)
+    workspace = folders.at(environment.cwd / "mine.ipynb")
+    (environment.cwd / "mine.ipynb").write_bytes(ONE)
+    capture(workspace, "mine.ipynb")
+    folders.prepare(workspace)
+    assert workspace.repository
+    assert waits(workspace, "mine.ipynb")
+    workspace.deliver()
+    assert not waits(workspace, "mine.ipynb")
+    folders.close()
