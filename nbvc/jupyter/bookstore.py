@@ -79,7 +79,7 @@ class NoSuchRouteHandler(BookstoreHandler):
     """Whatever is turned off, or was never there, below ``/api/bookstore``."""
 
     @authenticated
-    @authorized
+    @authorized(action="read")  # type: ignore[untyped-decorator]
     async def get(self) -> None:
         """Answer with 404."""
         raise HTTPError(HTTPStatus.NOT_FOUND, "There is no such route, or it is turned off.")
