@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -76,6 +76,8 @@ class NbvcHandler(APIHandler):
 
     auth_resource = AUTH_RESOURCE
     max_body_bytes = MAX_BODY_BYTES
+    hints: Mapping[HTTPStatus, str] = _HINTS
+    """What to say of an error of the server itself."""
 
     @property
     def content_security_policy(self) -> str:
@@ -189,23 +191,39 @@ class NbvcHandler(APIHandler):
             super().log_exception(*details)
 
     def write_error(self, status_code: int, **details: Any) -> None:
-        """Answer with what went wrong, and nothing of it that a browser must not see."""
+        """Answer with what went wrong."""
+        status, shown = self.told(status_code, details)
+        self.reply(shown, status)
+
+    def status_of(self, error: NbvcError) -> HTTPStatus:
+        """Return the HTTP status that says what *error* says."""
+        return status_of(error)
+
+    def told(
+        self, status_code: int, details: Mapping[str, Any]
+    ) -> tuple[HTTPStatus, dict[str, Any]]:
+        """Return what went wrong, and nothing of it that a browser must not see.
+
+        Args:
+            status_code: What Tornado makes of it.
+            details: What ``write_error`` is told.
+        """
         _, error, _ = details.get("exc_info", (None, None, None))
         if isinstance(error, NbvcError):
             if isinstance(error, Busy):
                 self.set_header("Retry-After", str(RETRY_AFTER_SECONDS))
-            status, told = status_of(error), error
+            status, told = self.status_of(error), error
         else:
             status, told = HTTPStatus(status_code), self._of_server(status_code, error)
         shown = self.versioning.public.clean(told, self.versioning.folders.opened()).to_dict()
         if told is not error:
             shown["kind"] = _KINDS.get(status, "error")
-        self.reply(shown, status)
+        return status, shown
 
     def _of_server(self, status_code: int, error: BaseException | None) -> NbvcError:
         """Return what the server itself says is wrong."""
         reason = error.log_message if isinstance(error, HTTPError) else None
-        return NbvcError(reason or self._reason, hint=_HINTS.get(HTTPStatus(status_code)))
+        return NbvcError(reason or self._reason, hint=self.hints.get(HTTPStatus(status_code)))
 
 
 class NotFoundHandler(NbvcHandler):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from nbvc.errors import InvalidInput
 
@@ -22,18 +22,20 @@ class Asked:
         are_texts: Whether they are all texts, as in a query, also where they mean something else.
     """
 
+    hint: str | None = "GET /nbvc/api/v1/openapi.json says what each route takes."
+
     def __init__(self, values: Mapping[str, Any], *, are_texts: bool = False) -> None:
         self._values = values
         self._are_texts = are_texts
 
     @classmethod
-    def from_query(cls, arguments: Mapping[str, Sequence[bytes]]) -> Asked:
+    def from_query(cls, arguments: Mapping[str, Sequence[bytes]]) -> Self:
         """Read a query as Tornado took it apart; of an argument given twice the last counts."""
         values = {name: _decoded(name, given[-1]) for name, given in arguments.items()}
         return cls(values, are_texts=True)
 
     @classmethod
-    def from_body(cls, body: bytes) -> Asked:
+    def from_body(cls, body: bytes) -> Self:
         """Read a body.
 
         Raises:
@@ -42,9 +44,9 @@ class Asked:
         try:
             values = json.loads(body)
         except (ValueError, RecursionError) as error:
-            raise InvalidInput("The body of the request is no JSON.", hint=_HINT) from error
+            raise InvalidInput("The body of the request is no JSON.", hint=cls.hint) from error
         if not isinstance(values, dict):
-            raise InvalidInput("The body of the request is no JSON object.", hint=_HINT)
+            raise InvalidInput("The body of the request is no JSON object.", hint=cls.hint)
         return cls(values)
 
     def text(self, name: str, default: str | None = None) -> str:
@@ -56,10 +58,10 @@ class Asked:
         value = self._values.get(name)
         if value is None or value == "":
             if default is None:
-                raise InvalidInput(f"{name} is missing.", hint=_HINT)
+                raise InvalidInput(f"{name} is missing.", hint=self.hint)
             return default
         if not isinstance(value, str):
-            raise InvalidInput(f"{name} must be a text.", hint=_HINT)
+            raise InvalidInput(f"{name} must be a text.", hint=self.hint)
         if len(value) > MAX_TEXT_LENGTH:
             raise InvalidInput(f"{name} is longer than {MAX_TEXT_LENGTH:,} characters.")
         try:
@@ -79,7 +81,7 @@ class Asked:
             value = _FLAGS.get(value, value)
         if value is None or isinstance(value, bool):
             return bool(value)
-        raise InvalidInput(f"{name} must be true or false.", hint=_HINT)
+        raise InvalidInput(f"{name} must be true or false.", hint=self.hint)
 
     def number(self, name: str, default: int, *, most: int) -> int:
         """Return a whole number from 1 to *most*.
@@ -98,6 +100,3 @@ def _decoded(name: str, value: bytes) -> str:
         return value.decode()
     except UnicodeDecodeError as error:
         raise InvalidInput(f"{name!a} is not UTF-8 text.") from error
-
-
-_HINT = "GET /nbvc/api/v1/openapi.json says what each route takes."

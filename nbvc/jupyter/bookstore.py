@@ -7,17 +7,17 @@ with ``kind`` and ``hint`` beside it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jupyter_server.auth.decorator import authorized
 from tornado.web import HTTPError, authenticated
 
 from nbvc.errors import InvalidInput, InvalidNotebook, NbvcError
-from nbvc.jupyter.api import NbvcHandler, status_of
+from nbvc.jupyter.api import NbvcHandler
+from nbvc.jupyter.asking import Asked
 from nbvc.jupyter.bookstore_settings import is_absolute
 from nbvc.stores.opening import S3_SCHEME
 from nbvc.text import has_controls
@@ -28,16 +28,6 @@ if TYPE_CHECKING:
 RELEASE = "2.5.1"
 """The release of bookstore that these routes answer like."""
 
-MAX_REQUEST_BYTES = 256 << 20
-"""A publication carries a whole notebook."""
-
-_KINDS = {
-    HTTPStatus.BAD_REQUEST: "bad-request",
-    HTTPStatus.FORBIDDEN: "forbidden",
-    HTTPStatus.NOT_FOUND: "not-found",
-    HTTPStatus.METHOD_NOT_ALLOWED: "method-not-allowed",
-}
-
 
 class WrongType(InvalidInput):
     """What was sent is no notebook, and does not say that it is one."""
@@ -45,23 +35,43 @@ class WrongType(InvalidInput):
     kind = "wrong-type"
 
 
+class _Asked(Asked):
+    hint = None  # these routes are bookstore's, and described there
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """Return a text that can be the name of something; see :meth:`Asked.text`.
+
+        Raises:
+            InvalidInput: It cannot.
+        """
+        found = super().text(name, default)
+        if has_controls(found):
+            raise InvalidInput(f"{name} holds a character that no name can hold.")
+        return found
+
+
 class BookstoreHandler(NbvcHandler):
     """A route below ``/api/bookstore``."""
 
-    max_body_bytes = MAX_REQUEST_BYTES
+    hints: Mapping[HTTPStatus, str] = {}
 
-    async def body_value(self) -> Any:
-        """Return what the JSON in the body of the request means; ``None`` for an empty body.
+    @property
+    def query(self) -> Asked:
+        """The query of the request."""
+        return _Asked.from_query(self.request.query_arguments)
 
-        Raises:
-            InvalidInput: It is no JSON, or too much of it.
-        """
-        return await self.versioning.run(partial(_parse, self.request.body))
+    @property
+    def body(self) -> Asked:
+        """The body of the request."""
+        return _Asked.from_body(self.request.body)
 
-    def write_error(self, status_code: int, **details: Any) -> None:
-        """Answer with what went wrong, and nothing of it that a browser must not see."""
-        status, shown = described(self.settings["nbvc"], status_code, details)
-        self.reply(shown.to_dict() | {"kind": _kind(shown, status)}, status)
+    def status_of(self, error: NbvcError) -> HTTPStatus:
+        """Return the status by which bookstore said what *error* says."""
+        if isinstance(error, InvalidNotebook):
+            return HTTPStatus.UNPROCESSABLE_ENTITY
+        if isinstance(error, WrongType):
+            return HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+        return super().status_of(error)
 
 
 class FeaturesHandler(BookstoreHandler):
@@ -106,73 +116,3 @@ def features(extension: NbvcExtension) -> dict[str, bool]:
 def clones_buckets(extension: NbvcExtension) -> bool:
     """Return whether files may be cloned from buckets."""
     return extension.s3_clone_enabled and extension.bookstore.enable_s3_cloning
-
-
-def text_of(values: Mapping[str, Any], name: str) -> str:
-    """Return the text that a request gives for *name*; an empty one where it gives none.
-
-    Raises:
-        InvalidInput: It is something else, or no text that a name can hold.
-    """
-    value = values.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str) or has_controls(value):
-        raise InvalidInput(f"{name} is not text, or holds a character that no name can hold.")
-    return value
-
-
-def object_of(value: Any) -> dict[str, Any]:
-    """Return *value* as a JSON object; an empty one for an empty body.
-
-    Raises:
-        InvalidInput: It is something else.
-    """
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise InvalidInput("The body of the request is not a JSON object.")
-    return value
-
-
-def described(
-    extension: NbvcExtension, status_code: int, details: Mapping[str, Any]
-) -> tuple[HTTPStatus, NbvcError]:
-    """Return the status, and the error as it may be shown.
-
-    Args:
-        extension: The extension.
-        status_code: What Tornado makes of it.
-        details: What ``write_error`` is told.
-    """
-    error = details.get("exc_info", (None, None, None))[1]
-    status = HTTPStatus(status_code)
-    if isinstance(error, NbvcError):
-        status = _status(error)
-    elif isinstance(error, HTTPError):
-        error = NbvcError(error.log_message or status.phrase)
-    else:
-        error = NbvcError(status.phrase, hint="The log of the server says more.")
-    versioning = extension.versioning
-    return status, versioning.public.clean(error, versioning.folders.opened())
-
-
-def _status(error: NbvcError) -> HTTPStatus:
-    if isinstance(error, InvalidNotebook):
-        return HTTPStatus.UNPROCESSABLE_ENTITY
-    if isinstance(error, WrongType):
-        return HTTPStatus.UNSUPPORTED_MEDIA_TYPE
-    return status_of(error)
-
-
-def _kind(error: NbvcError, status: HTTPStatus) -> str:
-    return error.kind if type(error) is not NbvcError else _KINDS.get(status, error.kind)
-
-
-def _parse(body: bytes) -> Any:
-    if not body.strip():
-        return None
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput("The body of the request is not JSON.") from error

@@ -28,7 +28,8 @@ from nbvc.errors import (
     StoreNotFound,
     VersionNotFound,
 )
-from nbvc.jupyter.bookstore import BookstoreHandler, object_of, text_of
+from nbvc.jupyter.asking import Asked
+from nbvc.jupyter.bookstore import BookstoreHandler
 from nbvc.model import Data, VersionId
 from nbvc.stores.opening import S3_SCHEME, ConnectionOptions, open_store, parse_s3_url
 from nbvc.text import printable_line
@@ -117,7 +118,7 @@ class CloneHandler(_Copying):
     @authorized
     async def post(self) -> None:
         """Copy an object of a bucket."""
-        body = object_of(await self.body_value())
+        body = self.body
         wanted = wanted_of(body)
         target = target_of(body, wanted.key)
         found = await self.versioning.run(partial(fetch, self.extension, wanted))
@@ -142,8 +143,8 @@ class FolderCloneHandler(_Copying):
     @authorized
     async def post(self) -> None:
         """Copy a file of the configured folder."""
-        body = object_of(await self.body_value())
-        path = text_of(body, "relpath")
+        body = self.body
+        path = body.text("relpath", "")
         file = await self.versioning.run(partial(file_of, self.extension, path))
         target = target_of(body, path)
         data = await self.versioning.run(partial(_read, file, path))
@@ -153,18 +154,18 @@ class FolderCloneHandler(_Copying):
 # What is copied
 
 
-def wanted_of(values: dict[str, Any]) -> Wanted:
+def wanted_of(asked: Asked) -> Wanted:
     """Return which object a request names.
 
     Raises:
         InvalidInput: It names none.
     """
-    bucket, key = text_of(values, "s3_bucket"), text_of(values, "s3_key")
+    bucket, key = asked.text("s3_bucket", ""), asked.text("s3_key", "")
     if not bucket.strip("/"):
         raise InvalidInput("Must have a bucket to clone from.", hint="Give s3_bucket.")
     if not key.strip("/"):
         raise InvalidInput("Must have a key to clone from.", hint="Give s3_key.")
-    version_id = text_of(values, "s3_version_id")
+    version_id = asked.text("s3_version_id", "")
     return Wanted(bucket=bucket, key=key, version_id=VersionId(version_id) if version_id else None)
 
 
@@ -284,13 +285,13 @@ def _check_size(size_bytes: int) -> None:
 # Where to
 
 
-def target_of(values: dict[str, Any], source: str) -> str:
+def target_of(asked: Asked, source: str) -> str:
     """Return the path of the copy that a request wants; by default the name of *source*.
 
     Raises:
         InvalidInput: It can be no path below the server's root.
     """
-    wanted = text_of(values, "target_path") or posixpath.basename(source.rstrip("/"))
+    wanted = asked.text("target_path", "") or posixpath.basename(source.rstrip("/"))
     path = posixpath.normpath(wanted.strip("/") or ".")
     names = path.split("/")
     if path == "." or ".." in names or "\\" in path:

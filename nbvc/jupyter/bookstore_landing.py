@@ -16,14 +16,13 @@ from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado.web import authenticated
 
-from nbvc.errors import NbvcError, NotFound
-from nbvc.jupyter.api import AUTH_RESOURCE
-from nbvc.jupyter.bookstore import described, text_of
+from nbvc.errors import NotFound
+from nbvc.jupyter.bookstore import BookstoreHandler
 from nbvc.jupyter.bookstore_cloning import check_bucket, file_of, wanted_of
 from nbvc.text import printable_line
 
 if TYPE_CHECKING:
-    from nbvc.jupyter.extension import NbvcExtension
+    pass
 
 _TEMPLATE = "clone.html"
 _TITLE = "Clone a notebook"
@@ -31,19 +30,11 @@ _VIEWS = (("lab", "lab/tree/"), ("doc", "lab/tree/"), ("tree", "tree/"), ("noteb
 """First part of where a server begins, and where it shows a file then."""
 
 
-class _Page(JupyterHandler):
-    auth_resource = AUTH_RESOURCE
-
+class _Page(BookstoreHandler):
     @cached_property
     def nonce(self) -> str:
         """The token that marks the script and the style of this one page."""
         return secrets.token_urlsafe(16)
-
-    @property
-    def extension(self) -> NbvcExtension:
-        """The extension, with its configuration."""
-        found: NbvcExtension = self.settings["nbvc"]
-        return found
 
     @property
     def content_security_policy(self) -> str:
@@ -54,16 +45,16 @@ class _Page(JupyterHandler):
             "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
         )
 
-    def query(self, *names: str) -> dict[str, str]:
-        """Return what the query says, as text."""
-        return {name: self.get_query_argument(name, "", strip=False) for name in names}
+    def get_login_url(self) -> str:
+        """Return where to log in: this is a page, so the browser is sent there."""
+        return JupyterHandler.get_login_url(self)
 
     def show(self, **values: Any) -> None:
         """Answer with the page."""
-        self.set_header("Content-Type", "text/html; charset=utf-8")
         self.set_header("Cache-Control", "no-store")
         self.set_header("X-Content-Type-Options", "nosniff")
-        self.finish(_render(nonce=self.nonce, title=_TITLE, **values))
+        page = _render(nonce=self.nonce, title=_TITLE, **values)
+        self.finish(page, set_content_type="text/html; charset=utf-8")
 
     def ask(self, api: str, request: dict[str, str], source: list[tuple[str, str]]) -> None:
         """Answer with the page that asks.
@@ -81,14 +72,9 @@ class _Page(JupyterHandler):
             xsrf=self.xsrf_token.decode("ascii"),
         )
 
-    def log_exception(self, *details: Any) -> None:
-        """Log only what nobody expected."""
-        if not isinstance(details[1], NbvcError):
-            super().log_exception(*details)
-
     def write_error(self, status_code: int, **details: Any) -> None:
         """Answer with a page that says what is wrong."""
-        status, error = described(self.extension, status_code, details)
+        status, error = self.told(status_code, details)
         self.set_status(status)
         self.show(error=error)
 
@@ -100,12 +86,15 @@ class ClonePage(_Page):
     @authorized
     async def get(self) -> None:
         """Ask whether to copy an object of a bucket."""
-        asked = self.query("s3_bucket", "s3_key", "s3_version_id")
-        wanted = wanted_of(asked)
+        wanted = wanted_of(self.query)
         await self.extension.versioning.run(partial(check_bucket, self.extension, wanted.bucket))
         self.ask(
             "/api/bookstore/clone",
-            {name: value for name, value in asked.items() if value},
+            {
+                "s3_bucket": wanted.bucket,
+                "s3_key": wanted.key,
+                **({"s3_version_id": wanted.version_id} if wanted.version_id else {}),
+            },
             [
                 ("Key", wanted.key),
                 ("Version", wanted.version_id or ""),
@@ -121,10 +110,9 @@ class FolderClonePage(_Page):
     @authorized
     async def get(self) -> None:
         """Ask whether to copy a file of the configured folder."""
-        asked = self.query("relpath")
-        path = text_of(asked, "relpath")
+        path = self.query.text("relpath", "")
         await self.extension.versioning.run(partial(file_of, self.extension, path))
-        self.ask("/api/bookstore/fs-clone", asked, [("File", path)])
+        self.ask("/api/bookstore/fs-clone", {"relpath": path}, [("File", path)])
 
 
 class NoSuchPage(_Page):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +24,17 @@ if TYPE_CHECKING:
 _MALFORMED = (AttributeError, KeyError, RecursionError, TypeError, ValueError)
 """What nbformat raises for values that have nothing of a notebook."""
 
+MAX_REQUEST_BYTES = 256 << 20
+"""A request carries a whole notebook."""
+
 _MAX_REASON = 500
 _SETTLE_SECONDS = 10.0
 
 
 class PublishHandler(BookstoreHandler):
     """There only where publishing is enabled."""
+
+    max_body_bytes = MAX_REQUEST_BYTES
 
     @authenticated
     @authorized
@@ -37,7 +43,7 @@ class PublishHandler(BookstoreHandler):
         path = path.strip("/")
         if not path:
             raise InvalidInput("Must provide a path for publishing.")
-        content = _content(await self.body_value())
+        content = _content(await self.versioning.run(partial(_parse, self.request.body)))
         author = author_of(self)
         self.reply(
             await self.versioning.run(
@@ -111,6 +117,20 @@ def written_by_jupyter(content: dict[str, Any]) -> bytes:
         return (text if text.endswith("\n") else f"{text}\n").encode()
     except _MALFORMED as error:
         raise _invalid(type(error).__name__) from error
+
+
+def _parse(body: bytes) -> Any:
+    """Return what the JSON in a body means; ``None`` for an empty one.
+
+    Raises:
+        InvalidInput: It is no JSON.
+    """
+    if not body.strip():
+        return None
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput("The body of the request is no JSON.") from error
 
 
 def _content(model: Any) -> dict[str, Any]:
