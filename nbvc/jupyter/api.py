@@ -127,6 +127,7 @@ class NbvcHandler(APIHandler):
             NotFound: It is hidden, and the server shows nothing that is.
             NbvcError: There is no such notebook or workspace, or what *work* raises.
         """
+        self._require_disk()
         self._refuse_hidden(path)
 
         def do() -> _T:
@@ -147,6 +148,7 @@ class NbvcHandler(APIHandler):
             NotFound: There is no such folder, or it is hidden.
             NbvcError: It is no folder of this server, or what *work* raises.
         """
+        self._require_disk()
         self._refuse_hidden(path)
 
         def do() -> _T:
@@ -165,15 +167,15 @@ class NbvcHandler(APIHandler):
         if isinstance(selector.base, Latest):
             await self.with_notebook(path, self.versioning.settle)
 
-    def require_disk(self) -> None:
+    def _require_disk(self) -> None:
         """Check that the notebooks of this server are the files in its root.
 
         Raises:
-            InvalidConfig: They are somewhere else, so nothing may be written there.
+            InvalidConfig: They are somewhere else, where nbvc neither finds nor writes them.
         """
         if not self.extension.is_supported:
             raise InvalidConfig(
-                "This server does not keep its notebooks as files, so nothing was written."
+                "This server does not keep its notebooks as files, so they have no versions here."
             )
 
     def _refuse_hidden(self, path: str) -> None:

@@ -30,7 +30,6 @@ class CloneHandler(NbvcHandler):
 
         The store is that of the folder; no request can name another one.
         """
-        self.require_disk()
         asked = self.body
         key = NotebookKey(asked.text("key"))
         if is_hidden(key.rpartition("/")[2]):

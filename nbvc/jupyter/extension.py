@@ -82,7 +82,10 @@ class NbvcExtension(ExtensionApp):
     def initialize_settings(self) -> None:
         """Tie the extension to the contents manager and the event bus."""
         server, contents = self.server, self.server.contents_manager
-        root = Path(getattr(contents, "root_dir", server.root_dir))
+        # Others run neither hooks nor events, or save somewhere else than on this disk: their root
+        # says nothing, or is that of the disk.
+        self.is_supported = isinstance(contents, FileContentsManager)
+        root = Path(contents.root_dir if self.is_supported else server.root_dir)
         self.bookstore = BookstoreSettings(parent=self)
         self.cloning = asyncio.Lock()
         if note := self.bookstore.note():
@@ -92,8 +95,6 @@ class NbvcExtension(ExtensionApp):
         self.versioning = Versioning(
             folders, self._emit, self.log, diff_timeout_seconds=self.diff_timeout_seconds
         )
-        # Others run neither hooks nor events, or save somewhere else than on this disk.
-        self.is_supported = isinstance(contents, FileContentsManager)
         if self.is_supported:
             self.ordering = Ordering(contents)
         if self.enabled and self.is_supported:

@@ -76,7 +76,6 @@ class RestoreHandler(NbvcHandler):
 
         The document in a browser is not looked at: it is saved before, and reloaded after this.
         """
-        self.require_disk()
         asked = self.body
         path = asked.text("path")
         prepare = partial(_prepare, selector=asked.text("version"))

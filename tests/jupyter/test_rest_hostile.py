@@ -165,3 +165,23 @@ async def test_a_store_that_fails_is_an_error_of_the_store(
         "message": "The store is not reached.",
         "hint": "Try again.",
     }
+
+
+_ELSEWHERE = {"ServerApp": {"contents_manager_class": "tests.jupyter.managers.MemoryManager"}}
+
+
+@pytest.mark.parametrize("jp_server_config", [_ELSEWHERE], indirect=True)
+async def test_a_server_that_keeps_no_files_makes_no_workspace(server: Server) -> None:
+    """Such a contents manager calls the root of the disk its own: nothing is made there."""
+    assert server.app.contents_manager.root_dir == "/"
+    assert server.extension.versioning.folders.root == server.root.resolve()
+    for verb, route, body in (
+        ("GET", "versions", None),
+        ("GET", "published", None),
+        ("POST", "restore", {"path": "mine.ipynb", "version": "v1"}),
+        ("POST", "clone", {"key": "a/b.ipynb"}),
+    ):
+        params = None if body else {"path": "mine.ipynb"}
+        response = await server.ask(verb, f"{BASE}/{route}", body, params=params)
+        assert json.loads(response.body)["kind"] == "invalid-config", route
+    assert not (server.root / ".nbvc").exists()

@@ -123,15 +123,3 @@ async def test_a_notebook_that_was_deleted_comes_back(server: Server) -> None:
     await server.idle()
     await server.json("POST", RESTORE, FIRST)
     assert (server.root / "mine.ipynb").read_bytes() == first
-
-
-_ELSEWHERE = {"ServerApp": {"contents_manager_class": "tests.jupyter.managers.MemoryManager"}}
-
-
-@pytest.mark.parametrize("jp_server_config", [_ELSEWHERE], indirect=True)
-async def test_a_server_without_files_writes_none(server: Server) -> None:
-    """A contents manager that keeps notebooks elsewhere would never show them."""
-    error = await server.json("POST", RESTORE, FIRST, status=400)
-    assert error["kind"] == "invalid-config"
-    error = await server.json("POST", f"{BASE}/clone", {"key": "a/b.ipynb"}, status=400)
-    assert error["kind"] == "invalid-config"
