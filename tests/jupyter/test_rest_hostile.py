@@ -70,6 +70,22 @@ async def test_no_path_leads_out_of_the_root(server: Server, tmp_path: Path) -> 
         assert workspace.index.paths() == ["mine.ipynb"]
 
 
+async def test_what_the_server_hides_is_hidden_here(server: Server) -> None:
+    """Also where it has versions, until the server is told to show such files."""
+    await server.save("mine.ipynb", "x = 1")
+    await server.idle()
+    (server.root / ".hidden.ipynb").write_text(json.dumps(cells("x = 1")))
+    with server.workspace() as workspace:
+        workspace.save(".hidden.ipynb")
+    params = {"path": ".hidden.ipynb"}
+    for route in ("versions", "content", "tags"):
+        error = await server.json("GET", f"{BASE}/{route}", params=params, status=404)
+        assert error["kind"] == "not-found"
+    server.app.contents_manager.allow_hidden = True
+    page = await server.json("GET", f"{BASE}/versions", params=params)
+    assert len(page["versions"]) == 1
+
+
 VERSIONS = [
     "../../etc/passwd",
     "/etc/passwd",
