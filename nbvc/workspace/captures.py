@@ -33,7 +33,14 @@ from nbvc.mapped import read_mapped
 from nbvc.model import Data, WriteId, below
 from nbvc.values import dataclass
 from nbvc.workspace.files import explained, make_folder, write_file
-from nbvc.workspace.outbox import MAX_HEADER_BYTES, NEW, Outbox, Waiting, to_document
+from nbvc.workspace.outbox import (
+    MAX_HEADER_BYTES,
+    NEW,
+    Outbox,
+    Waiting,
+    first_line,
+    to_document,
+)
 
 _NAME = r"(?s)([0-9]{10})-(.+)\.(saved|found|moved|removed)"
 _LOCK = "accepting.lock"
@@ -201,16 +208,15 @@ class Captures:
         """
         file = self._outbox.folder / name
         try:
-            with file.open("rb") as opened:
-                line = opened.readline(MAX_HEADER_BYTES)
-        except FileNotFoundError:
-            return None
+            line = first_line(file)
         except OSError as error:
             raise NbvcError(
                 f"{file} cannot be read: {error.strerror}.", hint="Check the disk."
             ) from error
+        if line is None:
+            return None
         try:
-            document = unseal(line.rstrip(b"\n"), what=f"capture {name}")
+            document = unseal(line, what=f"capture {name}")
             capture = _from_document(document)
         except (NbvcError, *MALFORMED):
             self._outbox.set_aside(file)

@@ -335,14 +335,13 @@ class Outbox:
         """Return what a file says of itself; ``None`` where it is gone since it was listed."""
         file, what = self.folder / name, f"waiting version {name}"
         try:
-            with file.open("rb") as opened:
-                line = opened.readline(MAX_HEADER_BYTES)
-        except FileNotFoundError:
-            return None
+            line = first_line(file)
         except OSError as error:
             return IntegrityError(f"The {what} cannot be read: {error.strerror}.")
+        if line is None:
+            return None
         try:
-            document = unseal(line.rstrip(b"\n"), what=what)
+            document = unseal(line, what=what)
             version = _from_document(document, int(name[:_PLACE_DIGITS]), file)
             self._keys[name] = version.key
             return replace(version, own=self.is_own(document))
@@ -374,6 +373,19 @@ class Outbox:
                 return os.listdir(self.folder)  # noqa: PTH208 - a path for each takes longer
             except FileNotFoundError:
                 return []
+
+
+def first_line(file: Path) -> bytes | None:
+    """Return what a file of the outbox says of itself; ``None`` where it is gone.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    try:
+        with file.open("rb") as opened:
+            return opened.readline(MAX_HEADER_BYTES).rstrip(b"\n")
+    except FileNotFoundError:
+        return None
 
 
 def failure_of(error: NbvcError, now: datetime) -> Failure:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from tests.notebook_samples import code, notebook, runnable
 from tests.stores.counting import CountingStore
 from tests.stores.switching import SwitchedStore
 from tests.workspace.conftest import counting  # noqa: F401 - a fixture
+from tests.workspace.helpers import switchable
 
 TIMES = {"start_time": "2026-08-01T11:59:00+00:00", "end_time": "2026-08-01T12:00:00+00:00"}
 
@@ -30,10 +30,7 @@ TIMES = {"start_time": "2026-08-01T11:59:00+00:00", "end_time": "2026-08-01T12:0
 @pytest.fixture
 def store(workspace: Workspace) -> SwitchedStore:
     """Return the store of *workspace*, which can be switched off."""
-    backend = workspace.repository.backend
-    switched = SwitchedStore(backend.store)
-    workspace.repository._backend = replace(backend, store=switched)
-    return switched
+    return switchable(workspace)
 
 
 def written(number: int, **said: Any) -> bytes:

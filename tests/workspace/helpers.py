@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from nbvc.workspace.results import SaveResult
 from tests.command_line import PROJECT
 from tests.conftest import is_root
 from tests.notebook_samples import code, notebook
+from tests.stores.switching import SwitchedStore
 
 ONE, TWO, THREE = (notebook(code(f"x = {n}")) for n in (1, 2, 3))
 
@@ -32,6 +34,14 @@ def save(workspace: Workspace, path: str, data: bytes, message: str = "") -> Sav
     write(workspace, path, data)
     (result,) = workspace.save(path, message=message)
     return result
+
+
+def switchable(workspace: Workspace) -> SwitchedStore:
+    """Return the store of *workspace* with a switch that takes it off the network."""
+    backend = workspace.repository.backend
+    switched = SwitchedStore(backend.store)
+    workspace.repository._backend = replace(backend, store=switched)
+    return switched
 
 
 def run_python(

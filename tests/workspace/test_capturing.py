@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from nbvc.workspace.migrating import migrate_workspace
 from tests.notebook_samples import code, notebook
 from tests.stores.counting import CountingStore
 from tests.stores.switching import SwitchedStore
-from tests.workspace.helpers import ONE, THREE, TWO, litter, save, write
+from tests.workspace.helpers import ONE, THREE, TWO, litter, save, switchable, write
 
 
 def saved(workspace: Workspace, path: str, data: bytes, *, copy_of: str | None = None) -> None:
@@ -49,10 +48,7 @@ def names(workspace: Workspace) -> list[str]:
 @pytest.fixture
 def switch(workspace: Workspace) -> SwitchedStore:
     """Return the store of *workspace* with a switch that takes it off the network."""
-    backend = workspace.repository.backend
-    store = SwitchedStore(backend.store)
-    workspace.repository._backend = replace(backend, store=store)
-    return store
+    return switchable(workspace)
 
 
 def test_each_capture_becomes_a_version_in_order(workspace: Workspace) -> None:

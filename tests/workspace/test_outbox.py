@@ -39,7 +39,7 @@ from nbvc.workspace.session import Session
 from tests.conftest import make_workspace
 from tests.notebook_samples import code, notebook
 from tests.stores.switching import SwitchedStore
-from tests.workspace.helpers import ONE, THREE, TWO, litter, save, write
+from tests.workspace.helpers import ONE, THREE, TWO, litter, save, switchable, write
 
 DEFERRABLE = [
     StoreUnavailable("The store was not reached."),
@@ -51,10 +51,7 @@ DEFERRABLE = [
 @pytest.fixture
 def store(workspace: Workspace) -> SwitchedStore:
     """Return the store of *workspace*, which can be switched off."""
-    backend = workspace.repository.backend
-    switched = SwitchedStore(backend.store)
-    workspace.repository._backend = replace(backend, store=switched)
-    return switched
+    return switchable(workspace)
 
 
 def history(workspace: Workspace, path: str = "mine.ipynb") -> list[Version]:
