@@ -145,7 +145,7 @@ def _place(target: Target) -> Place:
 
 def _output_key(target: Target, output: str | None) -> NotebookKey:
     """Return the key of the result: of a path in the workspace, or a key that is whole already."""
-    from nbvc.model import NotebookKey
+    from nbvc.model import NotebookKey, below
     from nbvc.scheduling.addresses import SCHEME
 
     workspace = target.workspace
@@ -154,7 +154,7 @@ def _output_key(target: Target, output: str | None) -> NotebookKey:
         return NotebookKey(str(path.with_name(f"{path.stem}.run.ipynb")))
     is_key = output.startswith(SCHEME) or workspace is None
     if workspace is not None and not is_key:
-        is_key = output.startswith(f"{workspace.namespace}/")
+        is_key = output.startswith(below(workspace.namespace, ""))
     if workspace is None or is_key:
         return NotebookKey(output.removeprefix(SCHEME))
     return workspace.key(output)
@@ -229,6 +229,8 @@ def _report(
     state: State, target: Target, saved: SavedRun | None, executed: Input, *, json: bool
 ) -> None:
     """Say what became of the result; nothing where nothing ran."""
+    from nbvc.model import below
+
     if saved is None:
         return
     if json:
@@ -238,8 +240,8 @@ def _report(
         return
     workspace, say = target.workspace, state.output.say
     shown: str = saved.key
-    if workspace is not None and shown.startswith(f"{workspace.namespace}/"):
-        shown = state.shown(workspace, shown.removeprefix(f"{workspace.namespace}/"))
+    if workspace is not None and shown.startswith(prefix := below(workspace.namespace, "")):
+        shown = state.shown(workspace, shown.removeprefix(prefix))
     verbs = {"completed": "Ran", "failed": "Ran, and it failed:", "interrupted": "Interrupted:"}
     say(f"{verbs[saved.run.outcome]} {executed.version.name} of {target.name}")
     if saved.waiting:

@@ -204,7 +204,7 @@ class Versioning:
         self._log.info(
             "nbvc: every save of a notebook becomes a version in %s, under %s",
             workspace.store_url,
-            workspace.namespace,
+            workspace.namespace or "/",
         )
         self.worker.wake(workspace, look=True)
 

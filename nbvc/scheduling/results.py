@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING
 
 from nbvc.errors import IntegrityError, InvalidNotebook, NbvcError
 from nbvc.manifest.executions import MAX_WORD_LENGTH
-from nbvc.model import Area, Changes, Data, Digest, NotebookKey, Run, Source, Version, VersionId
+from nbvc.model import (
+    Area,
+    Changes,
+    Data,
+    Digest,
+    NotebookKey,
+    Run,
+    Source,
+    Version,
+    VersionId,
+    below,
+)
 from nbvc.notebook import compare, read_outline
 from nbvc.repository import Known
 from nbvc.repository.records import Manifest
@@ -168,7 +179,7 @@ class ResultWriter:
     @property
     def _path(self) -> str:
         workspace = self._place.workspace
-        return self._key.removeprefix(f"{workspace.namespace}/") if workspace else self._key
+        return self._key.removeprefix(below(workspace.namespace, "")) if workspace else self._key
 
     @property
     def _parent(self) -> int | None:

@@ -237,3 +237,13 @@ def test_parameters_take_little_room_in_a_table(halving: CommandLine) -> None:
     assert len(describe_run(version, may_cut=True)) < 100
     assert describe_run(version, may_cut=True).endswith("…")
     assert describe_run(replace(version, run=None), may_cut=True) == ""
+
+
+def test_a_folder_that_has_all_keys_shows_and_takes_paths(cli: CommandLine, instant: None) -> None:
+    """As one that was bookstore's: its paths are the keys."""
+    cli("init", "--namespace", "/")
+    cli.write("halve.ipynb", HALVE)
+    cli("save")
+    assert f"of halve.run.ipynb\n{LOOK}" in cli("run", "-p", "n", "3").stdout
+    cli("run", "halve.ipynb", "--output", "sub/out.ipynb")
+    assert cli("log", "sub/out.ipynb", "--json").json[0]["key"] == "sub/out.ipynb"
