@@ -208,14 +208,17 @@ def bind(
 ) -> None:
     """Write what makes *folder* a workspace of a store that is ready. Idempotent."""
     _make_control_folder(folder, environment)
-    write_workspace_file(folder, store=store, namespace=namespace, token=environment.new_write_id())
+    owner = owner_of(environment)
+    owner.tidy(environment.now())
+    # First, for what was cut off before the folder is bound is done again by the same command.
     agree(
         folder,
         store=store,
         namespace=namespace.strip("/"),
-        owner=owner_of(environment),
+        owner=owner,
         token=environment.new_write_id(),
     )
+    write_workspace_file(folder, store=store, namespace=namespace, token=environment.new_write_id())
     if settings is not None:
         with Workspace(session_as_bound(folder, environment)) as workspace:
             workspace.remember_store(settings)

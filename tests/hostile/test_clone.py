@@ -14,6 +14,7 @@ from nbvc.model import VersionId
 from nbvc.repository.settings import prepare
 from nbvc.stores.base import Blob, Key, KeyEntry, Store
 from nbvc.workspace.cloning import clone
+from nbvc.workspace.owning import KEY_FILE
 from nbvc.workspace.results import CloneResult
 from nbvc.workspace.session import Session
 from tests.hostile.case_insensitive import fold_case
@@ -82,10 +83,10 @@ def files(folder: Path) -> list[str]:
 
 @pytest.fixture
 def guarded(environment: Environment) -> Iterator[Environment]:
-    """Return surroundings in which only the copy may change."""
-    parent = environment.cwd.parent
+    """Return surroundings in which only the copy may change; and the user's key may be made."""
+    parent, home = environment.cwd.parent, environment.user_config_file.parent
     (parent / ".git" / "hooks").mkdir(parents=True)
-    before = set(parent.rglob("*"))
+    before = {*parent.rglob("*"), home, home / KEY_FILE}
     yield environment
     new = set(parent.rglob("*")) - before - {environment.cwd / "copy"}
     assert all(path.is_relative_to(environment.cwd / "copy") for path in new)
@@ -98,8 +99,9 @@ def test_no_listed_key_leads_out_of_the_folder(guarded: Environment) -> None:
     assert files(guarded.cwd / "copy") == ["fine.ipynb"]
     assert [key for key, _ in found.skipped] == [f"team/{key}" for key in HOSTILE_KEYS]
     assert {type(error) for _, error in found.skipped} == {InvalidKey}
-    assert sorted(path.name for path in (guarded.cwd / "copy" / ".nbvc").iterdir())[:2] == [
+    assert sorted(path.name for path in (guarded.cwd / "copy" / ".nbvc").iterdir())[:3] == [
         ".gitignore",
+        "agreed.json",
         "config.toml",
     ]
 

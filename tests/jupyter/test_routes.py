@@ -172,7 +172,12 @@ def test_each_kind_of_error_is_in_the_document() -> None:
     """Those of nbvc, and those of the server itself."""
     described = set(DESCRIPTION["components"]["schemas"]["Error"]["properties"]["kind"]["enum"])
     own = {"bad-request", "forbidden", "method-not-allowed"}
-    of_others = {"interrupted", "some-failed", "wrong-type"}  # commands, and bookstore's routes
+    of_others = {
+        "interrupted",
+        "some-failed",
+        "run-failed",
+        "wrong-type",
+    }  # commands, bookstore's routes
     assert described == ({error.kind for error in error_classes()} - of_others) | own
 
 
