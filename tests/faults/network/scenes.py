@@ -34,6 +34,9 @@ IS_FAST = server_name() in {"", "ministack"}
 SAMPLED = [scene for scene in SCENES if IS_FAST or scene.name in {"save-several", "publish", "mv"}]
 """The scenes of the ordinary suite: elsewhere one for each way to write."""
 
+MADE_ANEW = {"pack", "unpack", "forget"}
+"""Scenes that remove versions: nobody can put those back, so each strike takes long."""
+
 only_fast = pytest.mark.skipif(
     not IS_FAST, reason="the proxy answers in the server's place, so one server is enough"
 )
