@@ -28,7 +28,6 @@ MAX_REQUEST_BYTES = 256 << 20
 """A request carries a whole notebook."""
 
 _MAX_REASON = 500
-_SETTLE_SECONDS = 10.0
 
 
 class PublishHandler(BookstoreHandler):
@@ -63,15 +62,13 @@ def publish(
     Raises:
         InvalidNotebook: It is no valid notebook; nothing was stored.
         InvalidKey: The path cannot be a notebook's.
+        Conflict: A version that was saved before is still on its way.
         NbvcError: The store refuses.
     """
     data = written_by_jupyter(content)
     workspace, relative = versioning.find(path)
     versioning.folders.prepare(workspace)
-    if not (workspace.outbox.is_empty() and workspace.captures.is_empty()):
-        # What was saved just before comes before this.
-        versioning.worker.wake(workspace)
-        versioning.worker.wait_until_idle(_SETTLE_SECONDS)
+    versioning.settle(workspace, relative)  # what was saved just before comes before this
     repository, key = workspace.connect(), workspace.key_of(relative)
     draft = Draft(data=data, digest=Digest.of(data), parent=None, changes=None)
     environment = workspace.session.environment
