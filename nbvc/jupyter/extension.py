@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_server import JUPYTER_SERVER_EVENTS_URI
-from jupyter_server.base.call_context import CallContext
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.services.contents.filemanager import FileContentsManager
 from traitlets import Bool, Float, List, Unicode
@@ -18,7 +17,7 @@ from nbvc.jupyter import events
 from nbvc.jupyter.bookstore_settings import BookstoreSettings
 from nbvc.jupyter.folders import Folders
 from nbvc.jupyter.ordering import Ordering
-from nbvc.jupyter.people import author_of
+from nbvc.jupyter.people import author_of, present_handler
 from nbvc.jupyter.routes import bookstore_routes, routes
 from nbvc.jupyter.versioning import Versioning
 from nbvc.model import NOTEBOOK_SUFFIX
@@ -163,7 +162,7 @@ class NbvcExtension(ExtensionApp):
         take = partial(
             self.versioning.saved_file,
             file,
-            author=author_of(CallContext.get(CallContext.JUPYTER_HANDLER)),
+            author=author_of(present_handler()),
             copy_of=root / copied.strip("/") if copied else None,
         )
         if not (_is_large(file) and self.ordering.do_beside(take)):
@@ -172,7 +171,7 @@ class NbvcExtension(ExtensionApp):
     async def _on_contents_event(self, logger: Any, schema_id: str, data: dict[str, Any]) -> None:
         root = self.versioning.folders.root
         path = root / str(data.get("path", "")).strip("/")
-        author = author_of(CallContext.get(CallContext.JUPYTER_HANDLER))
+        author = author_of(present_handler())
         action = data.get("action")
         if action == "rename":
             old = root / str(data.get("source_path", "")).strip("/")
@@ -208,7 +207,7 @@ def _is_large(file: Path) -> bool:
 
 def _copied_from() -> str | None:
     """Return what the present request copies, as the server calls it; ``None`` for other ones."""
-    handler = CallContext.get(CallContext.JUPYTER_HANDLER)
+    handler = present_handler()
     if handler is None or handler.request.method != "POST":
         return None
     try:

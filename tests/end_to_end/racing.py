@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 WRITERS, SAVES = 8, 25
-FEW_SAVES = 10
+FEW_SAVES = 8
 """Enough for the ordinary suite, where a server is asked for everything."""
 
 KEY = "ada/race.ipynb"

@@ -189,6 +189,20 @@ async def test_a_save_that_failed_on_this_disk_is_no_version(server: Server) -> 
     assert server.events == []
 
 
+async def test_early_releases_of_the_server_do_as_well(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They do not tell which request a save belongs to: the author is the one of the session."""
+    monkeypatch.delattr("jupyter_server.CallContext")
+    await server.save("mine.ipynb", "x = 1")
+    await server.json("POST", "/api/contents", {"copy_from": "mine.ipynb"}, status=201)
+    assert await server.sources("mine.ipynb") == ["x = 1"]
+    assert [event["author"] for event in server.events if event["action"] == "saved"] == [
+        "ada",
+        "ada",
+    ]
+
+
 async def test_other_files_are_left_alone(server: Server) -> None:
     """A text file or a folder is no notebook, and no error."""
     body = {"type": "file", "format": "text", "content": "x"}

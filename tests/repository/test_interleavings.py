@@ -167,7 +167,7 @@ def test_two_people_who_save_at_once_keep_both_versions(conditional: bool, befor
     too_many = before == 0 and not conditional
     done = explore(
         base,
-        sampled_schedules(LARGE_SAMPLE) if too_many else every_schedule(6_000),
+        sampled_schedules(4 * SAMPLE) if too_many else every_schedule(6_000),
         lambda store: [saver(store, writer, known) for writer in range(2)],
         lambda store: assert_kept(store, before, 2),
     )
