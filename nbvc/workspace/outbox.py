@@ -378,9 +378,18 @@ class Outbox:
 def first_line(file: Path) -> bytes | None:
     """Return what a file of the outbox says of itself; ``None`` where it is gone.
 
+    A disk that fails is asked a second time: what it then has is neither damaged nor overtaken.
+
     Raises:
         OSError: It cannot be read.
     """
+    try:
+        return _first_line(file)
+    except OSError:
+        return _first_line(file)
+
+
+def _first_line(file: Path) -> bytes | None:
     try:
         with file.open("rb") as opened:
             return opened.readline(MAX_HEADER_BYTES).rstrip(b"\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import shutil
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -135,6 +137,26 @@ def test_a_save_queues_up_behind_what_came_with_a_folder(
     assert [version.own for version in workspace.outbox.waiting()] == [False, True]
     assert len(workspace.push().delivered) == 2
     assert digests(history(workspace)) == [Digest.of(ONE), Digest.of(TWO)]
+
+
+def test_a_disk_that_fails_for_a_moment_hides_no_waiting_version(
+    workspace: Workspace, store: SwitchedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A push that could not read what waits at once does not say that nothing is left."""
+    store.off()
+    save(workspace, "mine.ipynb", ONE)
+    (waiting,) = workspace.outbox.waiting()
+    store.on()
+    failures, read = [OSError(errno.EIO, "Input/output error")], Path.open
+
+    def fail_once(path: Path, *arguments: Any, **named: Any) -> Any:
+        if path == waiting.file and failures:
+            raise failures.pop()
+        return read(path, *arguments, **named)
+
+    monkeypatch.setattr(Path, "open", fail_once)
+    assert len(workspace.push().delivered) == 1
+    assert failures == []
 
 
 def test_a_waiting_version_that_was_altered_is_no_more_the_users_own(
