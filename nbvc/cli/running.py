@@ -19,6 +19,46 @@ if TYPE_CHECKING:
 
 _PAIRS = ("parameters", "raw_parameters")
 
+ParametersOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--parameter",
+        "-p",
+        metavar="NAME VALUE",
+        help="A parameter; numbers, True, False and None are read as such.",
+        show_default=False,
+    ),
+]
+RawParametersOption = Annotated[
+    list[str] | None,
+    typer.Option("--raw", "-r", metavar="NAME TEXT", help="One that is text.", show_default=False),
+]
+ParameterFilesOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--parameters-file", "-f", help="A YAML or JSON file of them.", show_default=False
+    ),
+]
+ResultOption = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="KEY",
+        help="Where to save the result: a path here, or a notebook key. By default "
+        "mine.run.ipynb, beside mine.ipynb.",
+        show_default=False,
+    ),
+]
+KernelOption = Annotated[
+    str | None,
+    typer.Option("--kernel", "-k", help="Its kernel, if not the one it names.", show_default=False),
+]
+FolderOption = Annotated[
+    Path | None,
+    typer.Option(help="Where it runs; the present folder by default.", show_default=False),
+]
+
 
 class RunCommand(TyperCommand):
     """A command whose parameters are given as a name and a value, which Typer has no type for."""
@@ -38,49 +78,12 @@ def register(app: typer.Typer) -> None:
 def run(
     context: typer.Context,
     ref: RefArgument = None,
-    parameters: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--parameter",
-            "-p",
-            metavar="NAME VALUE",
-            help="A parameter; numbers, True, False and None are read as such.",
-            show_default=False,
-        ),
-    ] = None,
-    raw_parameters: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--raw", "-r", metavar="NAME TEXT", help="One that is text.", show_default=False
-        ),
-    ] = None,
-    parameter_files: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--parameters-file", "-f", help="A YAML or JSON file of them.", show_default=False
-        ),
-    ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="KEY",
-            help="Where to save the result: a path here, or a notebook key. By default "
-            "mine.run.ipynb, beside mine.ipynb.",
-            show_default=False,
-        ),
-    ] = None,
-    kernel: Annotated[
-        str | None,
-        typer.Option(
-            "--kernel", "-k", help="Its kernel, if not the one it names.", show_default=False
-        ),
-    ] = None,
-    cwd: Annotated[
-        Path | None,
-        typer.Option(help="Where it runs; the present folder by default.", show_default=False),
-    ] = None,
+    parameters: ParametersOption = None,
+    raw_parameters: RawParametersOption = None,
+    parameter_files: ParameterFilesOption = None,
+    output: ResultOption = None,
+    kernel: KernelOption = None,
+    cwd: FolderOption = None,
     message: MessageOption = "",
     json: JsonOption = False,
 ) -> None:
