@@ -81,7 +81,10 @@ def _report(state: State, workspace: Workspace, delivery: Delivery, *, dry_run: 
             elsewhere += f", not put there by you but by {printable_line(version.author)}"
         verb = "Would deliver" if dry_run and not is_elsewhere else "Waiting:"
         output.say(f"{verb} {version.digest.short} of {path}, saved {since}{elsewhere}")
-    if not delivery.delivered and not delivery.waiting:
+    captured = workspace.captures.summary()
+    if captured:
+        output.say(captured)
+    elif not delivery.delivered and not delivery.waiting:
         output.say("Nothing waits in the outbox.")
     for file in workspace.outbox.damaged():
         output.note(f"Damaged on this disk, and kept: {file}")

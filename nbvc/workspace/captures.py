@@ -31,6 +31,7 @@ from nbvc.errors import Conflict, NbvcError
 from nbvc.manifest.sealing import FORMAT, MALFORMED, format_time, parse_time, unseal
 from nbvc.mapped import read_mapped
 from nbvc.model import Data, WriteId, below
+from nbvc.text import counted
 from nbvc.values import dataclass
 from nbvc.workspace.files import explained, make_folder, write_file
 from nbvc.workspace.outbox import (
@@ -152,6 +153,12 @@ class Captures:
     def count(self) -> int:
         """Return how much there is. Reads one folder, and no file."""
         return sum(re.fullmatch(_NAME, name) is not None for name in self._outbox.names())
+
+    def summary(self) -> str | None:
+        """Return what to tell of what lies here; ``None`` where nothing does."""
+        count = self.count()
+        verb = "waits" if count == 1 else "wait"
+        return f"{counted(count, 'save')} from Jupyter {verb} to be looked at." if count else None
 
     def pending(self) -> list[Capture]:
         """Return what was captured, in order; what cannot be read is set aside."""

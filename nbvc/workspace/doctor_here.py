@@ -16,7 +16,7 @@ from nbvc.environment import Environment
 from nbvc.errors import IntegrityError, InvalidInput
 from nbvc.manifest.sealing import format_time
 from nbvc.stores.opening import S3_SCHEME, parse_folder, parse_s3_url
-from nbvc.text import counted, typed
+from nbvc.text import typed
 from nbvc.workspace.captures import Captures
 from nbvc.workspace.core import INDEX_FILE
 from nbvc.workspace.diagnosis import Diagnosis, warning, well
@@ -124,7 +124,7 @@ def outbox(folder: Path) -> Diagnosis:
     """
     found = Outbox(folder / CONTROL_FOLDER / OUTBOX_FOLDER)
     damaged, waiting, failure = found.damaged(), found.waiting(), found.failure
-    captured = Captures(found).count()
+    captured = Captures(found).summary()
     if damaged:
         raise IntegrityError(
             f"{len(damaged)} of the versions that waited in the outbox are damaged on this disk.",
@@ -132,9 +132,7 @@ def outbox(folder: Path) -> Diagnosis:
         )
     if not waiting and captured:
         return warning(
-            f"{counted(captured, 'save')} from Jupyter {'waits' if captured == 1 else 'wait'} "
-            "to be looked at.",
-            "A running Jupyter server does that by itself; otherwise: nbvc push",
+            captured, "A running Jupyter server does that by itself; otherwise: nbvc push"
         )
     if not waiting:
         return well("Nothing waits to be delivered.")

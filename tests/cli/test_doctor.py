@@ -228,6 +228,8 @@ def test_saves_that_nobody_has_looked_at_are_told(project: CommandLine) -> None:
         "1 save from Jupyter waits to be looked at.",
     )
     assert list((project.folder / ".nbvc" / "outbox").glob("*.saved"))
+    assert project("push", "--dry-run").stdout == "1 save from Jupyter waits to be looked at.\n"
+    assert list((project.folder / ".nbvc" / "outbox").glob("*.saved"))
     assert project("push").stdout.startswith("Delivered v1 ")
 
 
